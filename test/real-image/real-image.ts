@@ -9,6 +9,8 @@ export const realImages = {
   "v0-runtime": "openhands-test/v0-runtime:1.6.0",
   "v0-client": "openhands-test/v0-client:1.6.0",
   "k8s-tools": "openhands-test/k8s-tools:1",
+  engine: "openhands-test/engine:1",
+  registry: "openhands-test/registry:1",
 } as const;
 
 export type RealImage = keyof typeof realImages;

@@ -1,0 +1,105 @@
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { promisify } from "node:util";
+import { ensureRealImage } from "../real-image/real-image.ts";
+import { docker } from "./docker.ts";
+import { until } from "./until.ts";
+
+export type OwnEngineOptions = {
+  /** Size of the file system that its data root is, in MiB. Takes root. Default: a folder of the host's own. */
+  diskMib?: number;
+  /** More arguments of dockerd. Default none. */
+  arguments?: readonly string[];
+};
+
+/** A second Docker engine on this machine, with images, containers and networks of its own. Disposing removes them all. */
+export interface OwnEngine extends AsyncDisposable {
+  /** For DOCKER_HOST, of servers on this host; what is published on the engine is reached at `address`. */
+  readonly url: string;
+  /** Its IP address on the bridge of this machine's engine. */
+  readonly address: string;
+  /** Its data root, seen from here under the path that it calls it itself. */
+  readonly dataRoot: string;
+  /** Runs the docker command against it and returns what it printed, trimmed. */
+  docker(...args: string[]): Promise<string>;
+  /** Copies an image over from this machine's engine. */
+  load(image: string): Promise<void>;
+}
+
+const START_DEADLINE_MS = 60_000;
+const run = promisify(execFile);
+
+/** Starts an engine in a privileged container. */
+export async function startOwnEngine(options: OwnEngineOptions = {}): Promise<OwnEngine> {
+  const image = await ensureRealImage("engine", { log: console.error });
+  const resources = new AsyncDisposableStack();
+  try {
+    const folder = await mkdtemp(join(tmpdir(), "own-engine-"));
+    resources.defer(() => rm(folder, { recursive: true, force: true }));
+    const dataRoot = join(folder, "data");
+    await mkdir(dataRoot);
+    if (options.diskMib !== undefined) {
+      await mountFile(join(folder, "disk"), options.diskMib, dataRoot);
+      resources.defer(() => run("umount", [dataRoot]).then(() => undefined));
+    }
+    const mount = mountOf(dataRoot);
+    const daemon = ["--data-root", dataRoot, "--host", "tcp://0.0.0.0:2375", "--tls=false"];
+    resources.defer(() => clear(dataRoot, image));
+    const args = [...daemon, ...(options.arguments ?? [])];
+    const id = await docker("run", "--detach", "--privileged", "--mount", mount, image, ...args);
+    resources.defer(() => docker("rm", "--force", "--volumes", id).then(() => undefined));
+    const address = await docker(
+      "inspect",
+      "--format",
+      "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}",
+      id,
+    );
+    const url = `tcp://${address}:2375`;
+    const onIt = (...more: string[]): Promise<string> => docker("--host", url, ...more);
+    const answers = (): Promise<boolean> => onIt("version").then(Boolean, () => false);
+    await until(answers, Boolean, { deadlineMs: START_DEADLINE_MS, what: `an engine at ${url}` });
+    return {
+      url,
+      address,
+      dataRoot,
+      docker: onIt,
+      load: (name) => copyImage(name, url),
+      [Symbol.asyncDispose]: () => resources.disposeAsync(),
+    };
+  } catch (error) {
+    await resources.disposeAsync();
+    throw error;
+  }
+}
+
+/** A file system of a limited size. The kernel frees the loop device when it is unmounted. */
+async function mountFile(file: string, sizeMib: number, target: string): Promise<void> {
+  await run("truncate", ["--size", `${sizeMib}M`, file]);
+  await run("mkfs.ext4", ["-q", "-m", "0", file]);
+  await run("mount", ["-o", "loop", file, target]);
+}
+
+/** What the engine wrote is root's, and a test may be run by somebody else. */
+async function clear(dataRoot: string, image: string): Promise<void> {
+  const find = ["--entrypoint", "find", image, dataRoot, "-mindepth", "1", "-delete"];
+  await docker("run", "--rm", "--mount", mountOf(dataRoot), ...find);
+}
+
+function mountOf(dataRoot: string): string {
+  return `type=bind,source=${dataRoot},target=${dataRoot}`;
+}
+
+async function copyImage(image: string, url: string): Promise<void> {
+  const save = spawn("docker", ["save", image], { stdio: ["ignore", "pipe", "inherit"] });
+  const load = spawn("docker", ["--host", url, "load"], { stdio: ["pipe", "ignore", "inherit"] });
+  const ends = [save, load].map((child) => once(child, "exit"));
+  await pipeline(save.stdout, load.stdin);
+  for (const end of ends) {
+    const [code] = await end;
+    if (code !== 0) throw new Error(`${image} could not be copied to the engine at ${url}`);
+  }
+}
