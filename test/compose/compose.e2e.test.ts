@@ -58,6 +58,13 @@ describe("four replicas", () => {
     expect(moved(homes, await ring.allLead(await project.replicas()))).toEqual([]);
   });
 
+  test("ask sandboxes with a port of their own at that port before they call them ready", async () => {
+    // What they say when they cannot, and ask through their own proxy.
+    expect(await project.compose(["logs", "--no-color", "replica"])).not.toContain(
+      "cannot be dialled from here",
+    );
+  });
+
   test.each(CLIENT_TRACES)("serve $client", async (trace) => {
     const session = trace.newSession();
     const client = createClientReplay(trace, { ...project, image }, session);

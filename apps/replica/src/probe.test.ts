@@ -59,6 +59,22 @@ describe("probeAlive()", () => {
     expect(own.asked).toEqual([]);
   });
 
+  test("asks at a port of the sandbox's own where that can be dialled, and else through this server", async () => {
+    const own = await serve(503);
+    const published = await serve(200);
+    const portRecord = { ...record, urlForm: "port", hostPort: published.port } as const;
+    const askAt = (publishedHost: string | null): Promise<boolean> => {
+      const options = { host: "127.0.0.1", port: own.port, wildcardBase: null, publishedHost };
+      const signal = AbortSignal.timeout(10_000);
+      return probeAlive(portRecord, { ...options, endpoint: undefined }, signal);
+    };
+
+    expect(await askAt("127.0.0.1")).toBe(true);
+    expect(published.asked).toEqual(["GET /alive"]);
+    expect(await askAt(null)).toBe(false);
+    expect(own.asked).toEqual([`GET /${record.id}/runtime/alive`]);
+  });
+
   test("goes by the public path alone where the agent cannot be dialled from here", async () => {
     const own = await serve(200);
 

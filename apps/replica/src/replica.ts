@@ -32,6 +32,7 @@ import { bindAddressOf } from "./bind-address.ts";
 import { budgetOf } from "./budget.ts";
 import { createBuildService } from "./build-service.ts";
 import { createDrain } from "./drain.ts";
+import { findPublishedHost } from "./find-published-host.ts";
 import { createHandlers } from "./handlers.ts";
 import { answersHealth, INSTANCE_HEADER } from "./id-clash.ts";
 import { createInjectKeeper } from "./inject-keeper.ts";
@@ -48,6 +49,8 @@ import { weightOf } from "./weight.ts";
 const MIB = 1024 * 1024;
 /** Part of the engine's memory that runtimes may be promised together. */
 const MEMORY_SHARE = 0.9;
+const NOT_DIALLED =
+  "ports of the engine's host cannot be dialled from here: sandboxes with a port of their own count as ready once they answer this server";
 
 export type ReplicaOptions = {
   config: SandboxConfig;
@@ -114,6 +117,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
   const tag = replicaTagOf(replicaId);
   const instance = randomUUID();
   let port = options.port;
+  let publishedHost: string | null | undefined;
   const publicPort = (): number => options.publicPort ?? self?.publishedPort(options.port) ?? port;
   log.info(
     { replica: replicaId, engine: description.id, reach: reach.kind, cpus: description.cpus },
@@ -167,7 +171,8 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
       random: Math.random,
     }),
     probe: (record, signal) => {
-      const publishedHost = self?.ownNetwork ? null : dialHost;
+      // Not listening yet: no client could come in.
+      if (publishedHost === undefined) return Promise.resolve(false);
       const endpoint = agentEndpoint(record.id);
       return probeAlive(
         record,
@@ -280,6 +285,13 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     adopt: runtimes.adopt,
     async join(listeningPort) {
       port = listeningPort;
+      publishedHost = await findPublishedHost({
+        self,
+        dialHost,
+        publicPort: publicPort(),
+        isThisServer: (url) => answersHealth({ internalUrl: url, instance }),
+      });
+      if (publishedHost === null) log.info({ port: publicPort() }, NOT_DIALLED);
       await membership.join();
     },
     async run(signal) {

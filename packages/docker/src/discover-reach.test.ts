@@ -12,6 +12,7 @@ const self: Self = {
   composeNumber: undefined,
   ownNetwork: true,
   networkAddress: undefined,
+  hostAddress: undefined,
   publishedPort: () => undefined,
 };
 /** An address for documentation, which no machine has (RFC 5737). */

@@ -17,6 +17,8 @@ export type Self = {
   ownNetwork: boolean;
   /** Its address on a network other than the sandboxes', where other containers reach it. */
   networkAddress: string | undefined;
+  /** The address of the engine's host as this container sees it; unknown where the engine does not say. */
+  hostAddress: string | undefined;
   /** The port of the host that leads to a TCP port of this container. */
   publishedPort(containerPort: number): number | undefined;
 };
@@ -33,7 +35,10 @@ const Inspected = z.object({
   Config: z.object({ Labels: z.record(z.string(), z.string()).nullish() }),
   NetworkSettings: z.object({
     Networks: z
-      .record(z.string(), z.object({ IPAddress: z.string().nullish() }).nullable())
+      .record(
+        z.string(),
+        z.object({ IPAddress: z.string().nullish(), Gateway: z.string().nullish() }).nullable(),
+      )
       .nullish(),
     Ports: z.record(z.string(), z.array(z.object({ HostPort: z.string() })).nullable()).nullish(),
   }),
@@ -99,6 +104,8 @@ function describe(
     composeNumber: Number.isInteger(number) && number > 0 ? number : undefined,
     ownNetwork: !/^(host|none|container:.*)$/.test(HostConfig.NetworkMode),
     networkAddress: address(NetworkSettings.Networks ?? {}, sandboxNetwork),
+    hostAddress:
+      Object.values(NetworkSettings.Networks ?? {}).find((at) => at?.Gateway)?.Gateway ?? undefined,
     publishedPort: (containerPort) =>
       Number(ports[`${containerPort}/tcp`]?.[0]?.HostPort) || undefined,
   };

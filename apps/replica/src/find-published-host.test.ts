@@ -1,0 +1,29 @@
+import { expect, test } from "vitest";
+import { findPublishedHost } from "./find-published-host.ts";
+
+const asked: string[] = [];
+const options = {
+  dialHost: "127.0.0.1",
+  publicPort: 32_768,
+  isThisServer: async (url: string) => {
+    asked.push(url);
+    return url === "http://172.18.0.1:32768";
+  },
+};
+
+test("findPublishedHost() is where the server dials itself on the engine's own host and network", async () => {
+  expect(await findPublishedHost({ ...options, self: undefined })).toBe("127.0.0.1");
+  const self = { ownNetwork: false, hostAddress: "172.18.0.1" };
+  expect(await findPublishedHost({ ...options, self })).toBe("127.0.0.1");
+  expect(asked).toEqual([]);
+});
+
+test("findPublishedHost() is the engine's host for a container that finds itself there, and nothing for another", async () => {
+  const find = (hostAddress: string | undefined): Promise<string | null> =>
+    findPublishedHost({ ...options, self: { ownNetwork: true, hostAddress } });
+  expect(await find("172.18.0.1")).toBe("172.18.0.1");
+  expect(await find("172.19.0.1")).toBeNull();
+  expect(await find("fd00::1")).toBeNull();
+  expect(asked).toContain("http://[fd00::1]:32768");
+  expect(await find(undefined)).toBeNull();
+});
