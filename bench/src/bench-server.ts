@@ -26,6 +26,7 @@ export interface BenchServer {
 /** A standalone server of its own on a free port, started by `command` in the repository's root as a person would. */
 export async function startBenchServer(
   command: readonly [string, ...string[]],
+  settings: Readonly<Record<string, string>> = {},
 ): Promise<BenchServer> {
   const folder = await mkdtemp(join(tmpdir(), "remote-runtime-bench-"));
   const id = randomBytes(4).toString("hex");
@@ -44,6 +45,7 @@ export async function startBenchServer(
       LOG_LEVEL: "warn",
       REPLICA_ID: `bench-${id}`,
       SANDBOX_NETWORK: network,
+      ...settings,
     },
   });
   const ended = once(child, "close");
