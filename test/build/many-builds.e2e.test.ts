@@ -1,0 +1,46 @@
+import { randomBytes } from "node:crypto";
+import { pruneBuildCache } from "@remote-runtime/testing";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startCluster, type Cluster } from "../cluster/cluster.ts";
+import { acceptedBuild, contextOf, endedBuild, removeImages, type Status } from "./build-client.ts";
+
+/** As many as image-caching scripts of clients send side by side. */
+const COUNT = 64;
+const DEADLINE_MS = 240_000;
+const marker = `test-many-builds-${randomBytes(4).toString("hex")}`;
+const began = new Date(Date.now() - 1000);
+let cluster: Cluster;
+
+beforeAll(async () => {
+  cluster = await startCluster();
+});
+
+afterAll(async () => {
+  await cluster[Symbol.asyncDispose]();
+  await removeImages(`localhost/${marker}`);
+  await pruneBuildCache(marker, began);
+});
+
+test(
+  "64 builds sent at once to a gateway all end well, on both replicas",
+  async () => {
+    const where = { url: cluster.gateway.url, key: cluster.key };
+    const accepted = await Promise.all(
+      Array.from({ length: COUNT }, async (_, index) => {
+        const context = await contextOf({
+          Dockerfile: "FROM scratch\nCOPY word.txt /\n",
+          "word.txt": `${marker} ${index}`,
+        });
+        const target = `localhost/${marker}/image-${index}:1`;
+        return { ...(await acceptedBuild(where, { context, target })), target };
+      }),
+    );
+    expect(new Set(accepted.map(({ url }) => url)).size).toBe(2);
+    const ends: Status[] = [];
+    for (const { build_id: id } of accepted) ends.push(await endedBuild(where, id));
+    expect(ends).toEqual(
+      accepted.map(({ target }) => ({ status: "SUCCESS", image: target, error: "" })),
+    );
+  },
+  DEADLINE_MS,
+);
