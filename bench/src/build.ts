@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { promisify } from "node:util";
-import { ensureStubImage } from "@remote-runtime/testing";
+import { ensureStubImage, pruneBuildCache } from "@remote-runtime/testing";
 import { z } from "zod";
 import type { BenchServer } from "./bench-server.ts";
 import { inLanes } from "./lanes.ts";
@@ -69,7 +69,9 @@ async function timed(
 
 async function makeContexts({ base, count }: { base: string; count: number }): Promise<Contexts> {
   const root = await mkdtemp(join(tmpdir(), "remote-runtime-bench-build-"));
-  const prefix = `openhands-bench/build-${randomBytes(4).toString("hex")}`;
+  const marker = `build-${randomBytes(4).toString("hex")}`;
+  const prefix = `openhands-bench/${marker}`;
+  const since = new Date(Date.now() - 1000);
   const images = Array.from({ length: count }, (_, index) => {
     return { name: `${prefix}:${index}`, folder: join(root, String(index)) };
   });
@@ -77,7 +79,7 @@ async function makeContexts({ base, count }: { base: string; count: number }): P
     await mkdir(folder);
     await writeFile(
       join(folder, "Dockerfile"),
-      `FROM ${base}\nCOPY data /data\nRUN wc -c /data >/size\n`,
+      `FROM ${base}\nCOPY data /${marker}\nRUN wc -c /${marker} >/size\n`,
     );
     await writeFile(join(folder, "data"), randomBytes(FILE_BYTES));
   }
@@ -88,6 +90,7 @@ async function makeContexts({ base, count }: { base: string; count: number }): P
       const { stdout } = await run("docker", ["images", "--quiet", `${prefix}:*`]);
       const ids = stdout.split("\n").filter((id) => id !== "");
       if (ids.length > 0) await run("docker", ["rmi", "--force", ...ids]);
+      await pruneBuildCache(marker, since);
     },
   };
 }

@@ -7,6 +7,7 @@ import { acceptedBuild, contextOf, endedBuild, removeImages, type Status } from 
 /** As many as image-caching scripts of clients send side by side. */
 const COUNT = 64;
 const DEADLINE_MS = 240_000;
+/** In each step, so that the engine's cache can be cleared of them. */
 const marker = `test-many-builds-${randomBytes(4).toString("hex")}`;
 const began = new Date(Date.now() - 1000);
 let cluster: Cluster;
@@ -28,8 +29,8 @@ test(
     const accepted = await Promise.all(
       Array.from({ length: COUNT }, async (_, index) => {
         const context = await contextOf({
-          Dockerfile: "FROM scratch\nCOPY word.txt /\n",
-          "word.txt": `${marker} ${index}`,
+          Dockerfile: `FROM scratch\nCOPY word.txt /${marker}\n`,
+          "word.txt": String(index),
         });
         const target = `localhost/${marker}/image-${index}:1`;
         return { ...(await acceptedBuild(where, { context, target })), target };

@@ -3,6 +3,7 @@ import { promisify } from "node:util";
 
 const DEADLINE_MS = 60_000;
 const MOST_ROUNDS = 5;
+const MOST_IDS = 100;
 /** What BuildKit keeps of an archive that came over the engine's API bears no name. */
 const CONTEXT = /^(http url http:\/\/build-context-|copy \/context \/)/;
 
@@ -19,8 +20,11 @@ export async function pruneBuildCache(marker: string, since: Date): Promise<void
   for (let round = 0; round < MOST_ROUNDS; round += 1) {
     const ours = (await entries()).filter(isOurs);
     if (ours.length === 0) return;
-    for (const { ID } of ours) {
-      await docker("builder", "prune", "--all", "--force", "--filter", `id=${ID}`);
+    for (let at = 0; at < ours.length; at += MOST_IDS) {
+      const ids = ours.slice(at, at + MOST_IDS).map(({ ID }) => ID);
+      // The engine takes one value only, and reads it as a regular expression.
+      const filter = `id=^(${ids.join("|")})$`;
+      await docker("builder", "prune", "--all", "--force", "--filter", filter);
     }
   }
 }
