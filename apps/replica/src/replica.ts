@@ -8,7 +8,7 @@ import {
   pingEngine,
   type Self,
 } from "@remote-runtime/docker";
-import { createImageStore } from "@remote-runtime/image";
+import { createImageStore, createPublishedImages } from "@remote-runtime/image";
 import { newRuntimeId, replicaTagOf, routes, type Handlers } from "@remote-runtime/protocol";
 import { createSandboxProxy, parseSandboxTarget, type SandboxTarget } from "@remote-runtime/proxy";
 import type { Registry } from "@remote-runtime/registry";
@@ -251,6 +251,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     replicaId,
     runtimes,
     images,
+    published: createPublishedImages({ engine, now: systemClock.now, log }),
     registry,
     addressOf,
     urlPolicy: config.RUNTIME_URLS,

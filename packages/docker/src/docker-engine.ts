@@ -1,4 +1,4 @@
-import type { BuildEngine } from "@remote-runtime/image";
+import type { BuildEngine, RegistryEngine } from "@remote-runtime/image";
 import type { Engine, Log } from "@remote-runtime/runtime";
 import { createContainerLife } from "./container-life.ts";
 import { containerNamed } from "./container-name.ts";
@@ -7,6 +7,7 @@ import { engineCall } from "./engine-call.ts";
 import { createEngineFacts } from "./engine-facts.ts";
 import { watchEvents } from "./event-watch.ts";
 import { buildImage } from "./image-build.ts";
+import { isImagePublished } from "./image-distribution.ts";
 import { pullImage } from "./image-pull.ts";
 import { createImageReader } from "./image-reader.ts";
 import { logTail } from "./log-tail.ts";
@@ -30,8 +31,10 @@ export type DockerEngineOptions = {
   now?: () => number;
 };
 
-/** The engine behind `docker`, as the life of a runtime and builds need it. */
-export function createDockerEngine(options: DockerEngineOptions): Engine & BuildEngine {
+/** The engine behind `docker`, as the life of a runtime, builds and questions to registries need it. */
+export function createDockerEngine(
+  options: DockerEngineOptions,
+): Engine & BuildEngine & RegistryEngine {
   const { docker, reach, network, publishAddress, log, credentials = {}, now = Date.now } = options;
   const facts = createEngineFacts(docker);
   const images = createImageReader(docker);
@@ -51,6 +54,8 @@ export function createDockerEngine(options: DockerEngineOptions): Engine & Build
     images: () => images.images(),
     pull: (reference, onProgress, signal) =>
       pullImage({ docker, reference, onProgress, signal, credentials, now }),
+    isPublished: (reference, signal) =>
+      isImagePublished(reference, { docker, credentials, signal }),
     build: (build) => buildImage({ ...build, docker, credentials }),
     async publishedPorts() {
       const running = await engineCall("list of ports", (abortSignal) =>

@@ -1,19 +1,13 @@
 import { ServiceError } from "@remote-runtime/protocol";
-import type Dockerode from "dockerode";
 import type { Docker } from "./create-docker.ts";
-import { engineReason, statusCode } from "./engine-error.ts";
 import { jsonLines } from "./json-lines.ts";
 import { createPullProgress, PullMessage } from "./pull-progress.ts";
-import { registryCredential, type CredentialSource } from "./registry-credential.ts";
+import { findCredential, type CredentialSource } from "./registry-credential.ts";
+import { registryError } from "./registry-error.ts";
 
 /** A pull of which the engine says nothing for so long is given up. */
 const SILENCE_MS = 10 * 60_000;
 const PROGRESS_EVERY_MS = 500;
-
-const UNREACHABLE =
-  /no such host|server misbehaving|dial tcp|connection re(fused|set)|network is unreachable|no route to host|timeout|TLS handshake|EOF|toomanyrequests|rate limit|certificate|http: server gave HTTP response/i;
-const ABSENT =
-  /manifest unknown|manifest for .* not found|no matching manifest|not found|does not exist|denied|unauthorized|authentication required|no basic auth|insufficient_scope/i;
 
 export type PullOptions = {
   docker: Docker;
@@ -63,7 +57,7 @@ export async function pullImage({
         `pull of ${reference}: the engine was silent for ${SILENCE_MS / 60_000} min`,
       );
     }
-    throw pullError(reference, error, problem);
+    throw registryError(`pull of ${reference}`, error, problem);
   } finally {
     clearTimeout(timer);
   }
@@ -73,28 +67,6 @@ export async function pullImage({
 function withTag(reference: string): string {
   const name = reference.slice(reference.lastIndexOf("/") + 1);
   return /[:@]/.test(name) ? reference : `${reference}:latest`;
-}
-
-/** Most images need no credential, so one that cannot be read is a problem only if the pull then fails. */
-async function findCredential(
-  reference: string,
-  source: CredentialSource,
-): Promise<{ credential?: Dockerode.AuthConfig | undefined; problem?: string }> {
-  try {
-    return { credential: await registryCredential(reference, source) };
-  } catch (error) {
-    return { problem: `; tried without a credential, because ${engineReason(error)}` };
-  }
-}
-
-function pullError(reference: string, error: unknown, problem = ""): ServiceError {
-  const reason = engineReason(error);
-  const message = `pull of ${reference}: ${reason}${problem}`;
-  if (UNREACHABLE.test(reason)) return new ServiceError("unavailable", message, { cause: error });
-  if (statusCode(error) === 404 || ABSENT.test(reason))
-    return new ServiceError("not_found", message, { cause: error });
-  if (statusCode(error) === 400) return new ServiceError("bad_request", message, { cause: error });
-  return new ServiceError("unavailable", message, { cause: error });
 }
 
 function throttle(

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { ServiceError } from "@remote-runtime/protocol";
 import type Dockerode from "dockerode";
 import { z } from "zod";
+import { engineReason } from "./engine-error.ts";
 
 const HELPER_DEADLINE_MS = 10_000;
 /** Under this name Docker's own client keeps the credential of docker.io. */
@@ -53,6 +54,18 @@ export async function registryCredential(
     if (credential) return credential;
   }
   return storedCredential(config, registry);
+}
+
+/** Most images need no credential, so one that cannot be read is a problem only if what it is for then fails. */
+export async function findCredential(
+  reference: string,
+  source: CredentialSource,
+): Promise<{ credential?: Dockerode.AuthConfig | undefined; problem?: string }> {
+  try {
+    return { credential: await registryCredential(reference, source) };
+  } catch (error) {
+    return { problem: `; tried without a credential, because ${engineReason(error)}` };
+  }
 }
 
 /** The part before the first slash names a registry only if it cannot be a user of docker.io. */

@@ -7,6 +7,9 @@ export { createImageStore, type ImageStore, type PullPolicy } from "./image-stor
 export type { InjectEngine, InjectSource, InjectVolume, PathKind } from "./inject-engine.ts";
 export { isWithin, parseInjectMappings, type InjectMapping } from "./inject-mapping.ts";
 export { createInjectStore, type InjectStore, type Injection } from "./inject-store.ts";
+export { createPublishedImages, type PublishedImages } from "./published-images.ts";
+export type { RegistryEngine } from "./registry-engine.ts";
+export { RegistryAwayError } from "./registry-away-error.ts";
 export {
   inspectBuildContext,
   type BuildContext,
