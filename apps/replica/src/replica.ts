@@ -8,7 +8,6 @@ import {
   pingEngine,
   type Self,
 } from "@remote-runtime/docker";
-import { createImageStore, createPublishedImages } from "@remote-runtime/image";
 import { newRuntimeId, replicaTagOf, routes, type Handlers } from "@remote-runtime/protocol";
 import { createSandboxProxy, parseSandboxTarget, type SandboxTarget } from "@remote-runtime/proxy";
 import type { Registry } from "@remote-runtime/registry";
@@ -34,6 +33,7 @@ import { createBuildService } from "./build-service.ts";
 import { createDrain } from "./drain.ts";
 import { createHandlers } from "./handlers.ts";
 import { answersHealth, INSTANCE_HEADER } from "./id-clash.ts";
+import { createImageService } from "./image-service.ts";
 import { createInjectKeeper } from "./inject-keeper.ts";
 import { createInventory } from "./inventory.ts";
 import { createMembership } from "./membership.ts";
@@ -108,7 +108,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     log,
   });
   const description = await engine.describe();
-  const images = createImageStore({ engine, maxPulls: config.MAX_PULLS });
+  const { images, published } = createImageService({ engine, config, clock: systemClock, log });
   const injects = createInjectKeeper({ ...options, docker, images, clock: systemClock });
   const replicaId = options.replicaId ?? composeName(self) ?? hostname();
   const tag = replicaTagOf(replicaId);
@@ -251,7 +251,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     replicaId,
     runtimes,
     images,
-    published: createPublishedImages({ engine, now: systemClock.now, log }),
+    published,
     registry,
     addressOf,
     urlPolicy: config.RUNTIME_URLS,

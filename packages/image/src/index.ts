@@ -1,3 +1,4 @@
+export { PULL_BACK_OFF, type Backoff } from "./backoff.ts";
 export type { BuildEngine, EngineBuild } from "./build-engine.ts";
 export { createBuilds, type Builds, type BuildView } from "./builds.ts";
 export { canonicalReference, familiarReference } from "./canonical-reference.ts";

@@ -1,5 +1,6 @@
 import { ServiceError } from "@remote-runtime/protocol";
 import pLimit from "p-limit";
+import { PULL_BACK_OFF, withBackoff, type Backoff } from "./backoff.ts";
 import type { ImageEngine } from "./image-engine.ts";
 
 export type FetchOptions = {
@@ -26,14 +27,17 @@ type Pull = {
   controller: AbortController;
 };
 
-/** Pulls images, `maxPulls` at a time. */
+/** Pulls images, `maxPulls` at a time; one that waits for its next try leaves its turn to others. */
 export function createPuller({
   engine,
   maxPulls,
+  backoff,
   onPulled,
 }: {
   engine: Pick<ImageEngine, "pull">;
   maxPulls: number;
+  /** Default: there is one try only. */
+  backoff?: Backoff | undefined;
   /** Called when a pull has ended, well or not, before its callers hear of it. */
   onPulled: (name: string) => void;
 }): Puller {
@@ -47,19 +51,26 @@ export function createPuller({
       pull.progress = progress;
       for (const listener of listeners) listener(progress);
     };
+    const { signal } = controller;
+    const attempt = async (): Promise<void> => {
+      signal.throwIfAborted();
+      tell("asking the registry");
+      await engine.pull(reference, tell, signal);
+    };
+    const inTurns = (): Promise<void> => inTurn(attempt);
+    const onWait = (why: string): void => tell(`${PULL_BACK_OFF}: ${why}`);
     const run = async (): Promise<void> => {
       try {
-        controller.signal.throwIfAborted();
-        tell("asking the registry");
-        await engine.pull(reference, tell, controller.signal);
+        await (backoff ? withBackoff(inTurns, { backoff, onWait, signal }) : inTurns());
       } finally {
         forget(name, pull);
         onPulled(name);
       }
     };
     const progress = "waiting for other pulls to end";
-    const pull: Pull = { done: inTurn(run), progress, listeners, controller };
+    const pull: Pull = { done: Promise.resolve(), progress, listeners, controller };
     pulls.set(name, pull);
+    pull.done = run();
     return pull;
   }
 
