@@ -6,7 +6,6 @@ import {
   discoverReach,
   inspectSelf,
   pingEngine,
-  type Self,
 } from "@remote-runtime/docker";
 import { newRuntimeId, replicaTagOf, routes, type Handlers } from "@remote-runtime/protocol";
 import { createSandboxProxy, parseSandboxTarget, type SandboxTarget } from "@remote-runtime/proxy";
@@ -30,6 +29,7 @@ import type { SandboxConfig } from "./config.ts";
 import { bindAddressOf } from "./bind-address.ts";
 import { budgetOf } from "./budget.ts";
 import { createBuildService } from "./build-service.ts";
+import { composeName } from "./compose-name.ts";
 import { createDrain } from "./drain.ts";
 import { createHandlers } from "./handlers.ts";
 import { answersHealth, INSTANCE_HEADER } from "./id-clash.ts";
@@ -42,6 +42,7 @@ import { createPeers } from "./peers.ts";
 import { canBind, createPortPicker, heldPorts } from "./port-picker.ts";
 import { agentIdleMs, probeAlive } from "./probe.ts";
 import { publicAddressOf } from "./public-address.ts";
+import { ownCredentialOf, registryPrefixOf } from "./registry-setting.ts";
 import { waitForEngine } from "./wait-for-engine.ts";
 import { weightOf } from "./weight.ts";
 
@@ -105,10 +106,12 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     reach,
     network: sandboxNetwork,
     publishAddress: self ? "0.0.0.0" : bindAddress,
+    credentials: { own: ownCredentialOf(config) },
     log,
   });
   const description = await engine.describe();
-  const { images, published } = createImageService({ engine, config, clock: systemClock, log });
+  const imageService = createImageService({ engine, config, clock: systemClock, log });
+  const { images } = imageService;
   const injects = createInjectKeeper({ ...options, docker, images, clock: systemClock });
   const replicaId = options.replicaId ?? composeName(self) ?? hostname();
   const tag = replicaTagOf(replicaId);
@@ -203,7 +206,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     config,
     folder: options.buildFolder,
     replicaId,
-    images,
+    ...imageService,
     inventory,
     log,
   });
@@ -250,12 +253,11 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
   const handlers = createHandlers({
     replicaId,
     runtimes,
-    images,
-    published,
+    ...imageService,
     registry,
     addressOf,
     urlPolicy: config.RUNTIME_URLS,
-    registryPrefix: config.REGISTRY_PREFIX,
+    registryPrefix: registryPrefixOf(config),
     ...buildService,
     newSessionId: randomUUID,
     version,
@@ -291,10 +293,4 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     },
     drain: drain.run,
   };
-}
-
-/** Other projects on the same engine have a `replica-1` too. */
-function composeName(self: Self | undefined): string | undefined {
-  if (!self?.composeService) return undefined;
-  return `${self.composeProject}-${self.composeService}-${self.composeNumber}`;
 }

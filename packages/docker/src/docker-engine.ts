@@ -9,6 +9,7 @@ import { watchEvents } from "./event-watch.ts";
 import { buildImage } from "./image-build.ts";
 import { isImagePublished } from "./image-distribution.ts";
 import { pullImage } from "./image-pull.ts";
+import { pushImage } from "./image-push.ts";
 import { createImageReader } from "./image-reader.ts";
 import { logTail } from "./log-tail.ts";
 import { pingEngine } from "./ping-engine.ts";
@@ -54,6 +55,8 @@ export function createDockerEngine(
     images: () => images.images(),
     pull: (reference, onProgress, signal) =>
       pullImage({ docker, reference, onProgress, signal, credentials, now }),
+    push: (reference, onProgress, signal) =>
+      pushImage({ docker, reference, onProgress, signal, credentials, now }),
     isPublished: (reference, signal) =>
       isImagePublished(reference, { docker, credentials, signal }),
     build: (build) => buildImage({ ...build, docker, credentials }),

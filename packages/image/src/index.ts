@@ -9,6 +9,7 @@ export type { InjectEngine, InjectSource, InjectVolume, PathKind } from "./injec
 export { isWithin, parseInjectMappings, type InjectMapping } from "./inject-mapping.ts";
 export { createInjectStore, type InjectStore, type Injection } from "./inject-store.ts";
 export { createPublishedImages, type PublishedImages } from "./published-images.ts";
+export { createPublisher, type Publisher } from "./publisher.ts";
 export type { RegistryEngine } from "./registry-engine.ts";
 export { RegistryAwayError } from "./registry-away-error.ts";
 export {

@@ -5,4 +5,13 @@ export interface RegistryEngine {
    * engine does not or `signal` aborted.
    */
   isPublished(reference: string, signal: AbortSignal): Promise<boolean>;
+  /**
+   * Ends when the registry has the image that the engine holds under this name, which has a tag. Progress is one line of
+   * text with its units. Throws RegistryAwayError as above, `not_found` when the registry does not let us.
+   */
+  push(
+    reference: string,
+    onProgress: (progress: string) => void,
+    signal: AbortSignal,
+  ): Promise<void>;
 }
