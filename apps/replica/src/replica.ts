@@ -10,12 +10,7 @@ import {
 import { newRuntimeId, replicaTagOf, routes, type Handlers } from "@remote-runtime/protocol";
 import { createSandboxProxy, parseSandboxTarget, type SandboxTarget } from "@remote-runtime/proxy";
 import type { Registry } from "@remote-runtime/registry";
-import {
-  createRuntimes,
-  systemClock,
-  type AdmissionLimits,
-  type Endpoint,
-} from "@remote-runtime/runtime";
+import { createRuntimes, systemClock, type Endpoint } from "@remote-runtime/runtime";
 import {
   createApp,
   mountRoutes,
@@ -26,8 +21,9 @@ import {
   type SandboxPlane,
 } from "@remote-runtime/server";
 import type { SandboxConfig } from "./config.ts";
+import { mountArchives } from "./archive-server.ts";
 import { bindAddressOf } from "./bind-address.ts";
-import { budgetOf } from "./budget.ts";
+import { budgetOf, engineLimitsOf } from "./budget.ts";
 import { createBuildService } from "./build-service.ts";
 import { composeName } from "./compose-name.ts";
 import { createDrain } from "./drain.ts";
@@ -47,8 +43,6 @@ import { waitForEngine } from "./wait-for-engine.ts";
 import { weightOf } from "./weight.ts";
 
 const MIB = 1024 * 1024;
-/** Part of the engine's memory that runtimes may be promised together. */
-const MEMORY_SHARE = 0.9;
 
 export type ReplicaOptions = {
   config: SandboxConfig;
@@ -63,6 +57,8 @@ export type ReplicaOptions = {
   buildFolder?: string | undefined;
   registry: Registry;
   keyring: Keyring;
+  /** One of the keyring's keys, for asking other replicas. Default: there are none to be asked. */
+  key?: string | undefined;
   metrics: Metrics;
   log: Log;
   version: string;
@@ -110,7 +106,12 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     log,
   });
   const description = await engine.describe();
-  const imageService = createImageService({ engine, config, clock: systemClock, log });
+  const imageService = createImageService({
+    ...options,
+    engine,
+    engineId: description.id,
+    clock: systemClock,
+  });
   const { images } = imageService;
   const injects = createInjectKeeper({ ...options, docker, images, clock: systemClock });
   const replicaId = options.replicaId ?? composeName(self) ?? hostname();
@@ -132,11 +133,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     log,
   });
 
-  const engineLimits: AdmissionLimits = {
-    maxStarting: config.MAX_STARTING || description.cpus * 2,
-    maxRunning: config.MAX_RUNNING || Number.MAX_SAFE_INTEGER,
-    memoryBytes: description.memoryBytes * MEMORY_SHARE,
-  };
+  const engineLimits = engineLimitsOf(config, description);
   const runtimes = createRuntimes({
     replicaId,
     engine,
@@ -267,6 +264,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     context.header(INSTANCE_HEADER, instance);
   });
   mountRoutes(app, routes, handlers, { keyring });
+  mountArchives(app, { images, engine, keyring, log });
   measureRuntimes(metrics, runtimes);
   const baseHost = wildcardBase === null ? undefined : new URL(wildcardBase).hostname;
 

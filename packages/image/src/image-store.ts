@@ -114,7 +114,7 @@ export function createImageStore({
       const pull = { name: canonicalReference(reference), reference, onProgress, signal };
       switch (policy) {
         case "Always":
-          return pulled(pull).catch(async (error: unknown) => {
+          return pulled({ ...pull, fresh: true }).catch(async (error: unknown) => {
             throw await withHint(error, reference);
           });
         case "IfNotPresent":

@@ -10,6 +10,8 @@ export type FetchOptions = {
   reference: string;
   onProgress: (progress: string) => void;
   signal: AbortSignal;
+  /** What the registry has now is wanted, and no copy. Default false. */
+  fresh?: boolean;
 };
 
 export interface Puller {
@@ -44,7 +46,7 @@ export function createPuller({
   const pulls = new Map<string, Pull>();
   const inTurn = pLimit(maxPulls);
 
-  function begin(name: string, reference: string): Pull {
+  function begin({ name, reference, fresh }: FetchOptions): Pull {
     const listeners = new Set<(progress: string) => void>();
     const controller = new AbortController();
     const tell = (progress: string): void => {
@@ -55,7 +57,7 @@ export function createPuller({
     const attempt = async (): Promise<void> => {
       signal.throwIfAborted();
       tell("asking the registry");
-      await engine.pull(reference, tell, signal);
+      await engine.pull(reference, tell, signal, fresh);
     };
     const inTurns = (): Promise<void> => inTurn(attempt);
     const onWait = (why: string): void => tell(`${PULL_BACK_OFF}: ${why}`);
@@ -81,9 +83,10 @@ export function createPuller({
 
   return {
     pulling: () => [...pulls.keys()],
-    async pull({ name, reference, onProgress, signal }) {
+    async pull(options) {
+      const { name, reference, onProgress, signal } = options;
       signal.throwIfAborted();
-      const pull = pulls.get(name) ?? begin(name, reference);
+      const pull = pulls.get(name) ?? begin(options);
       const listener = (progress: string): void => onProgress(progress);
       const aborted = Promise.withResolvers<never>();
       const onAbort = (): void =>
