@@ -7,6 +7,7 @@ import {
   type BuildEngine,
   type Builds,
   type ImageStore,
+  type Publisher,
 } from "@remote-runtime/image";
 import { newRuntimeId, replicaTagOf } from "@remote-runtime/protocol";
 import { createBuildReceiver, type BuildReceiver, type Log } from "@remote-runtime/server";
@@ -21,6 +22,7 @@ export type BuildServiceOptions = {
   folder: string | undefined;
   replicaId: string;
   images: Pick<ImageStore, "refresh">;
+  publisher: Publisher | undefined;
   inventory: Pick<Inventory, "changed">;
   log: Log;
 };
@@ -53,6 +55,7 @@ export function createBuildService(options: BuildServiceOptions): BuildService {
       await images.refresh();
       inventory.changed();
     },
+    publisher: options.publisher,
     log,
   });
   return {

@@ -8,6 +8,7 @@ import {
 } from "@remote-runtime/server";
 import { z } from "zod";
 import { injectMappings } from "./inject-setting.ts";
+import { registryFolder, registryProblems } from "./registry-setting.ts";
 
 const { apiKeys, choice, integer, port, portRange, seconds, text, url } = envValue;
 
@@ -41,7 +42,12 @@ const sandboxShape = {
   RUNTIME_URLS: choice(["auto", "path", "host", "port"]).default("auto"),
   /** A domain whose subdomains all lead to this server, as a URL. */
   RUNTIME_URL_BASE: url({ example: "http://sandbox.example.com:8000" }).optional(),
-  REGISTRY_PREFIX: text("registry.example.com/openhands").default("localhost/openhands"),
+  /** Where builds are pushed to, and pulled from: a folder of an image registry. Unset: they stay on their engines. */
+  REGISTRY: registryFolder().optional(),
+  REGISTRY_USERNAME: text("openhands").optional(),
+  REGISTRY_PASSWORD: text("a-long-random-text").meta({ secret: true }).optional(),
+  /** What clients begin the names of their builds with. Unset: REGISTRY. */
+  REGISTRY_PREFIX: text("registry.example.com/openhands").optional(),
 };
 
 const replicaShape = {
@@ -86,12 +92,16 @@ export function readReplicaConfig(env: Environment): ReplicaConfig {
   return consistent(readEnvironment(replicaSchema, env, { aliases: keyAliases }));
 }
 
-/** Throws ConfigError where two settings contradict each other. */
+/** Throws ConfigError where settings contradict each other. */
 export function consistent<Config extends SandboxConfig>(config: Config): Config {
-  if (config.RUNTIME_URLS !== "host" || config.RUNTIME_URL_BASE !== undefined) return config;
-  const problem =
-    "RUNTIME_URLS=host needs RUNTIME_URL_BASE, a domain whose subdomains all lead here, e.g. http://sandbox.example.com:8000";
-  throw new ConfigError([problem]);
+  const problems = registryProblems(config);
+  if (config.RUNTIME_URLS === "host" && config.RUNTIME_URL_BASE === undefined) {
+    problems.push(
+      "RUNTIME_URLS=host needs RUNTIME_URL_BASE, a domain whose subdomains all lead here, e.g. http://sandbox.example.com:8000",
+    );
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
 }
 
 export { sandboxShape };

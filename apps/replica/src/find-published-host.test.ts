@@ -2,7 +2,9 @@ import { expect, test } from "vitest";
 import { findPublishedHost } from "./find-published-host.ts";
 
 const asked: string[] = [];
+const lines: string[] = [];
 const options = {
+  log: { info: (_data: object, message: string) => lines.push(message) },
   dialHost: "127.0.0.1",
   publicPort: 32_768,
   isThisServer: async (url: string) => {
@@ -16,6 +18,7 @@ test("findPublishedHost() is where the server dials itself on the engine's own h
   const self = { ownNetwork: false, hostAddress: "172.18.0.1" };
   expect(await findPublishedHost({ ...options, self })).toBe("127.0.0.1");
   expect(asked).toEqual([]);
+  expect(lines).toEqual([]);
 });
 
 test("findPublishedHost() is the engine's host for a container that finds itself there, and nothing for another", async () => {
@@ -26,4 +29,5 @@ test("findPublishedHost() is the engine's host for a container that finds itself
   expect(await find("fd00::1")).toBeNull();
   expect(asked).toContain("http://[fd00::1]:32768");
   expect(await find(undefined)).toBeNull();
+  expect(lines).toHaveLength(3);
 });

@@ -1,5 +1,6 @@
 import { isIPv6 } from "node:net";
 import type { Self } from "@remote-runtime/docker";
+import type { Log } from "@remote-runtime/runtime";
 
 export type PublishedHostOptions = {
   /** This process's own container, if it is in one. */
@@ -10,6 +11,7 @@ export type PublishedHostOptions = {
   publicPort: number;
   /** Whether this very process answers at a URL. */
   isThisServer: (url: string) => Promise<boolean>;
+  log: Pick<Log, "info">;
 };
 
 /**
@@ -22,10 +24,16 @@ export async function findPublishedHost({
   dialHost,
   publicPort,
   isThisServer,
+  log,
 }: PublishedHostOptions): Promise<string | null> {
   if (!self?.ownNetwork) return dialHost;
-  const { hostAddress } = self;
-  if (hostAddress === undefined) return null;
-  const host = isIPv6(hostAddress) ? `[${hostAddress}]` : hostAddress;
-  return (await isThisServer(`http://${host}:${publicPort}`)) ? host : null;
+  if (self.hostAddress !== undefined) {
+    const host = isIPv6(self.hostAddress) ? `[${self.hostAddress}]` : self.hostAddress;
+    if (await isThisServer(`http://${host}:${publicPort}`)) return host;
+  }
+  log.info(
+    { hostAddress: self.hostAddress, publicPort },
+    "ports of the engine's host cannot be dialled from here: sandboxes with a port of their own count as ready once they answer this server",
+  );
+  return null;
 }

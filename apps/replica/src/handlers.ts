@@ -1,4 +1,4 @@
-import type { ImageStore } from "@remote-runtime/image";
+import type { ImageStore, PublishedImages } from "@remote-runtime/image";
 import {
   dialectOf,
   PLACEMENT_HEADER,
@@ -27,6 +27,7 @@ export type HandlersOptions = Pick<BuildHandlersOptions, "builds" | "receive"> &
   replicaId: string;
   runtimes: Runtimes;
   images: ImageStore;
+  published: PublishedImages;
   registry: Registry;
   addressOf: (request: Request) => PublicAddress;
   urlPolicy: UrlPolicy;
@@ -37,7 +38,7 @@ export type HandlersOptions = Pick<BuildHandlersOptions, "builds" | "receive"> &
 
 /** What each endpoint of the API does on one replica. Reads come from memory; commands answer before the work is done. */
 export function createHandlers(options: HandlersOptions): Handlers {
-  const { runtimes, images, registry, addressOf } = options;
+  const { runtimes, images, published, registry, addressOf } = options;
 
   const show = (record: RuntimeRecord, { request }: CallContext): RuntimeObject =>
     viewOf(record, addressOf(request));
@@ -140,17 +141,14 @@ export function createHandlers(options: HandlersOptions): Handlers {
     },
 
     async imageExists({ query }, { request }) {
-      const image = await images.held(query.image);
-      return {
-        exists: image !== undefined,
-        image: image
-          ? {
-              upload_time: new Date(image.createdAt).toISOString(),
-              image_size_bytes: image.sizeBytes,
-            }
-          : null,
-        url: addressOf(request).base,
-      };
+      const url = addressOf(request).base;
+      const held = await images.held(query.image);
+      if (held) {
+        const upload_time = new Date(held.createdAt).toISOString();
+        return { exists: true, image: { upload_time, image_size_bytes: held.sizeBytes }, url };
+      }
+      if (!(await published.has(query.image))) return { exists: false, image: null, url };
+      return { exists: true, image: PUBLISHED_IMAGE, url };
     },
 
     ...createBuildHandlers({ ...options, baseOf: (request) => addressOf(request).base }),
@@ -168,6 +166,9 @@ export function createHandlers(options: HandlersOptions): Handlers {
     },
   };
 }
+
+/** Clients read both and show them. Of what is in a registry no engine tells either. */
+const PUBLISHED_IMAGE = { upload_time: "unknown", image_size_bytes: 0 };
 
 /** Ids come from outside and go into messages. */
 function shorten(id: string): string {

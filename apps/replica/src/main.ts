@@ -44,6 +44,7 @@ async function serve({ config, log, shutdown, registry }: Parts): Promise<void> 
     internalUrl: config.INTERNAL_URL,
     registry,
     keyring: createKeyring(config.API_KEYS),
+    key: config.API_KEYS[0]?.key,
     metrics,
     log,
     version,

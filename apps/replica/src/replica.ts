@@ -6,18 +6,11 @@ import {
   discoverReach,
   inspectSelf,
   pingEngine,
-  type Self,
 } from "@remote-runtime/docker";
-import { createImageStore } from "@remote-runtime/image";
 import { newRuntimeId, replicaTagOf, routes, type Handlers } from "@remote-runtime/protocol";
 import { createSandboxProxy, parseSandboxTarget, type SandboxTarget } from "@remote-runtime/proxy";
 import type { Registry } from "@remote-runtime/registry";
-import {
-  createRuntimes,
-  systemClock,
-  type AdmissionLimits,
-  type Endpoint,
-} from "@remote-runtime/runtime";
+import { createRuntimes, systemClock, type Endpoint } from "@remote-runtime/runtime";
 import {
   createApp,
   mountRoutes,
@@ -28,13 +21,16 @@ import {
   type SandboxPlane,
 } from "@remote-runtime/server";
 import type { SandboxConfig } from "./config.ts";
+import { mountArchives } from "./archive-server.ts";
 import { bindAddressOf } from "./bind-address.ts";
-import { budgetOf } from "./budget.ts";
+import { budgetOf, engineLimitsOf } from "./budget.ts";
 import { createBuildService } from "./build-service.ts";
+import { composeName } from "./compose-name.ts";
 import { createDrain } from "./drain.ts";
 import { findPublishedHost } from "./find-published-host.ts";
 import { createHandlers } from "./handlers.ts";
 import { answersHealth, INSTANCE_HEADER } from "./id-clash.ts";
+import { createImageService } from "./image-service.ts";
 import { createInjectKeeper } from "./inject-keeper.ts";
 import { createInventory } from "./inventory.ts";
 import { createMembership } from "./membership.ts";
@@ -43,14 +39,11 @@ import { createPeers } from "./peers.ts";
 import { canBind, createPortPicker, heldPorts } from "./port-picker.ts";
 import { agentIdleMs, probeAlive } from "./probe.ts";
 import { publicAddressOf } from "./public-address.ts";
+import { ownCredentialOf, registryPrefixOf } from "./registry-setting.ts";
 import { waitForEngine } from "./wait-for-engine.ts";
 import { weightOf } from "./weight.ts";
 
 const MIB = 1024 * 1024;
-/** Part of the engine's memory that runtimes may be promised together. */
-const MEMORY_SHARE = 0.9;
-const NOT_DIALLED =
-  "ports of the engine's host cannot be dialled from here: sandboxes with a port of their own count as ready once they answer this server";
 
 export type ReplicaOptions = {
   config: SandboxConfig;
@@ -65,6 +58,8 @@ export type ReplicaOptions = {
   buildFolder?: string | undefined;
   registry: Registry;
   keyring: Keyring;
+  /** One of the keyring's keys, for asking other replicas. Default: there are none to be asked. */
+  key?: string | undefined;
   metrics: Metrics;
   log: Log;
   version: string;
@@ -108,10 +103,17 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     reach,
     network: sandboxNetwork,
     publishAddress: self ? "0.0.0.0" : bindAddress,
+    credentials: { own: ownCredentialOf(config) },
     log,
   });
   const description = await engine.describe();
-  const images = createImageStore({ engine, maxPulls: config.MAX_PULLS });
+  const imageService = createImageService({
+    ...options,
+    engine,
+    engineId: description.id,
+    clock: systemClock,
+  });
+  const { images } = imageService;
   const injects = createInjectKeeper({ ...options, docker, images, clock: systemClock });
   const replicaId = options.replicaId ?? composeName(self) ?? hostname();
   const tag = replicaTagOf(replicaId);
@@ -133,11 +135,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     log,
   });
 
-  const engineLimits: AdmissionLimits = {
-    maxStarting: config.MAX_STARTING || description.cpus * 2,
-    maxRunning: config.MAX_RUNNING || Number.MAX_SAFE_INTEGER,
-    memoryBytes: description.memoryBytes * MEMORY_SHARE,
-  };
+  const engineLimits = engineLimitsOf(config, description);
   const runtimes = createRuntimes({
     replicaId,
     engine,
@@ -208,7 +206,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     config,
     folder: options.buildFolder,
     replicaId,
-    images,
+    ...imageService,
     inventory,
     log,
   });
@@ -255,11 +253,11 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
   const handlers = createHandlers({
     replicaId,
     runtimes,
-    images,
+    ...imageService,
     registry,
     addressOf,
     urlPolicy: config.RUNTIME_URLS,
-    registryPrefix: config.REGISTRY_PREFIX,
+    registryPrefix: registryPrefixOf(config),
     ...buildService,
     newSessionId: randomUUID,
     version,
@@ -269,6 +267,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     context.header(INSTANCE_HEADER, instance);
   });
   mountRoutes(app, routes, handlers, { keyring });
+  mountArchives(app, { images, engine, keyring, log });
   measureRuntimes(metrics, runtimes);
   const baseHost = wildcardBase === null ? undefined : new URL(wildcardBase).hostname;
 
@@ -290,8 +289,8 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
         dialHost,
         publicPort: publicPort(),
         isThisServer: (url) => answersHealth({ internalUrl: url, instance }),
+        log,
       });
-      if (publishedHost === null) log.info({ port: publicPort() }, NOT_DIALLED);
       await membership.join();
     },
     async run(signal) {
@@ -302,10 +301,4 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     },
     drain: drain.run,
   };
-}
-
-/** Other projects on the same engine have a `replica-1` too. */
-function composeName(self: Self | undefined): string | undefined {
-  if (!self?.composeService) return undefined;
-  return `${self.composeProject}-${self.composeService}-${self.composeNumber}`;
 }

@@ -1,4 +1,9 @@
-import type { BuildEngine } from "@remote-runtime/image";
+import type {
+  ArchiveEngine,
+  BuildEngine,
+  MirrorEngine,
+  RegistryEngine,
+} from "@remote-runtime/image";
 import type { Engine, Log } from "@remote-runtime/runtime";
 import { createContainerLife } from "./container-life.ts";
 import { containerNamed } from "./container-name.ts";
@@ -6,9 +11,13 @@ import type { Docker } from "./create-docker.ts";
 import { engineCall } from "./engine-call.ts";
 import { createEngineFacts } from "./engine-facts.ts";
 import { watchEvents } from "./event-watch.ts";
+import { loadImage, saveImage } from "./image-archive.ts";
 import { buildImage } from "./image-build.ts";
+import { isImagePublished } from "./image-distribution.ts";
 import { pullImage } from "./image-pull.ts";
+import { pushImage } from "./image-push.ts";
 import { createImageReader } from "./image-reader.ts";
+import { renameImage } from "./image-rename.ts";
 import { logTail } from "./log-tail.ts";
 import { pingEngine } from "./ping-engine.ts";
 import type { Reach } from "./reach.ts";
@@ -30,8 +39,11 @@ export type DockerEngineOptions = {
   now?: () => number;
 };
 
-/** The engine behind `docker`, as the life of a runtime and builds need it. */
-export function createDockerEngine(options: DockerEngineOptions): Engine & BuildEngine {
+/** All that is needed of an engine. */
+export type DockerEngine = Engine & BuildEngine & RegistryEngine & MirrorEngine & ArchiveEngine;
+
+/** The engine behind `docker`. */
+export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
   const { docker, reach, network, publishAddress, log, credentials = {}, now = Date.now } = options;
   const facts = createEngineFacts(docker);
   const images = createImageReader(docker);
@@ -51,6 +63,13 @@ export function createDockerEngine(options: DockerEngineOptions): Engine & Build
     images: () => images.images(),
     pull: (reference, onProgress, signal) =>
       pullImage({ docker, reference, onProgress, signal, credentials, now }),
+    save: (reference, signal) => saveImage(docker, reference, signal),
+    load: (archive, signal) => loadImage(docker, archive, signal),
+    rename: (from, to) => renameImage(docker, from, to),
+    push: (reference, onProgress, signal) =>
+      pushImage({ docker, reference, onProgress, signal, credentials, now }),
+    isPublished: (reference, signal) =>
+      isImagePublished(reference, { docker, credentials, signal }),
     build: (build) => buildImage({ ...build, docker, credentials }),
     async publishedPorts() {
       const running = await engineCall("list of ports", (abortSignal) =>

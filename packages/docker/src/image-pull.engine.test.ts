@@ -5,6 +5,7 @@ import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { RegistryAwayError } from "@remote-runtime/image";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { createDocker } from "./create-docker.ts";
 import { directoryArchive } from "./directory-archive.ts";
@@ -91,6 +92,17 @@ it("pull() ends when its signal aborts", async () => {
     code: "unavailable",
     message: expect.stringContaining("given up"),
   });
+});
+
+it("isPublished() asks with the credential, and tells a registry that is away from one that says no", async () => {
+  const auths = { [registry]: { auth: Buffer.from("me:secret").toString("base64") } };
+  const [mine, nobodys] = [await engineWith(auths), await engineWith({})];
+  expect(await mine.isPublished(`${registry}/${name}`, never)).toBe(true);
+  expect(await mine.isPublished(`${registry}/${name}:absent`, never)).toBe(false);
+  expect(await nobodys.isPublished(`${registry}/${name}`, never)).toBe(false);
+  await expect(mine.isPublished("127.0.0.1:1/a/b:1", never)).rejects.toBeInstanceOf(
+    RegistryAwayError,
+  );
 });
 
 async function engineWith(

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { createBoundedMap } from "./bounded-map.ts";
 import type { Docker } from "./create-docker.ts";
 import { engineCall } from "./engine-call.ts";
+import { imagePath } from "./image-path.ts";
 
 const PARALLEL_INSPECTS = 8;
 const MOST_COMMANDS = 10_000;
@@ -45,7 +46,7 @@ export function createImageReader(docker: Docker): ImageReader {
   const commands = createBoundedMap<string, Command>(MOST_COMMANDS);
 
   async function image(reference: string): Promise<EngineImage | undefined> {
-    const path = pathOf(reference);
+    const path = imagePath(reference);
     try {
       const { Id, RepoTags, RepoDigests, Size, Created, Config } = await engineCall(
         `image ${reference}`,
@@ -94,16 +95,4 @@ export function createImageReader(docker: Docker): ImageReader {
       return found.filter((one) => one !== undefined);
     },
   };
-}
-
-/** A reference as part of an address: what the grammar of references forbids must not lead elsewhere in the engine's API. */
-function pathOf(reference: string): string {
-  if (
-    !/^[a-zA-Z0-9][\w./:@+-]*$/.test(reference) ||
-    reference.includes("..") ||
-    reference.includes("//")
-  ) {
-    throw new ServiceError("bad_request", `${JSON.stringify(reference)} is no image reference`);
-  }
-  return reference;
 }

@@ -40,3 +40,14 @@ it("createPullProgress() counts a layer as done once it is unpacked", () => {
   expect(progress.add({ id: "a", status: "Pull complete" })).toBe("1/1 layers, 2.5/2.5 MB");
   expect(progress.add({ status: "Digest: sha256:0" })).toBe("1/1 layers, 2.5/2.5 MB");
 });
+
+it("createPullProgress() counts the layers of a push, those that the registry has among them", () => {
+  const progress = createPullProgress(() => 0);
+  progress.add({ status: "The push refers to repository [r.test/a]" });
+  for (const id of ["a", "b", "c"]) progress.add({ id, status: "Preparing" });
+  progress.add({ id: "a", status: "Layer already exists" });
+  progress.add({ id: "b", status: "Mounted from other" });
+  const pushing = { id: "c", status: "Pushing", progressDetail: { current: 1e6, total: 2.5e6 } };
+  expect(progress.add(pushing)).toBe("2/3 layers, 1.0/2.5 MB");
+  expect(progress.add({ id: "c", status: "Pushed" })).toBe("3/3 layers, 2.5/2.5 MB");
+});

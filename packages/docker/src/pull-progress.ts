@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** One message of a pull, as the engine streams it. */
+/** One message of a pull or a push, as the engine streams it. */
 export const PullMessage = z.object({
   id: z.string().optional(),
   status: z.string().optional(),
@@ -50,7 +50,7 @@ export function createPullProgress(now: () => number): PullProgress {
 
 /** Messages that carry an id but speak of no layer begin a pull: `Pulling from library/node`, with the tag as id. */
 function isLayer(status: string): boolean {
-  return /^(Pulling fs layer|Waiting|Downloading|Verifying|Download complete|Extracting|Pull complete|Already exists|Retrying)/.test(
+  return /^(Pulling fs layer|Waiting|Downloading|Verifying|Download complete|Extracting|Pull complete|Already exists|Retrying|Preparing|Pushing|Pushed|Layer already exists|Mounted from)/.test(
     status,
   );
 }
@@ -58,11 +58,12 @@ function isLayer(status: string): boolean {
 function next(layer: Layer, status: string, detail: PullMessage["progressDetail"]): Layer {
   switch (status) {
     case "Downloading":
-      return {
-        ...layer,
-        bytes: detail?.current ?? layer.bytes,
-        totalBytes: detail?.total ?? layer.totalBytes,
-      };
+    case "Pushing": {
+      const totalBytes = detail?.total ?? layer.totalBytes;
+      const bytes = detail?.current ?? layer.bytes;
+      // A push counts the headers of its archive too, and not all layers say how long they are.
+      return { ...layer, bytes, totalBytes: Math.max(bytes, totalBytes) };
+    }
     case "Verifying Checksum":
     case "Download complete":
       return { ...layer, bytes: layer.totalBytes };
@@ -70,9 +71,11 @@ function next(layer: Layer, status: string, detail: PullMessage["progressDetail"
       return { ...layer, bytes: layer.totalBytes, extracting: true };
     case "Pull complete":
     case "Already exists":
+    case "Pushed":
+    case "Layer already exists":
       return { ...layer, bytes: layer.totalBytes, extracting: false, done: true };
     default:
-      return layer;
+      return status.startsWith("Mounted from") ? { ...layer, done: true } : layer;
   }
 }
 

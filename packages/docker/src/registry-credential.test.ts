@@ -36,6 +36,23 @@ it("registryCredential() finds what docker login stored for the registry of a re
   expect(await of("quay.io/a/b")).toBeUndefined();
 });
 
+it("registryCredential() takes the server's own for its registry, and only for that", async () => {
+  const configFile = await config({ auths: { "r.test:5000": { auth: auth("me:token") } } });
+  const own = { registry: "r.test:5000", username: "ann", password: "secret" };
+  const of = (reference: string) => registryCredential(reference, { configFile, own });
+  expect(await of("r.test:5000/a/b:1")).toEqual({
+    username: "ann",
+    password: "secret",
+    serveraddress: "r.test:5000",
+  });
+  expect(await of("r.test/a/b:1")).toBeUndefined();
+  const hub = { ...own, registry: "docker.io" };
+  expect(await registryCredential("python:3", { configFile, own: hub })).toMatchObject({
+    username: "ann",
+    serveraddress: "https://index.docker.io/v1/",
+  });
+});
+
 it("registryCredential() asks the helper of the registry before the general one", async () => {
   const configFile = await config({ credsStore: "general", credHelpers: { "ghcr.io": "special" } });
   const asked: string[] = [];

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { ServiceError } from "@remote-runtime/protocol";
 import type Dockerode from "dockerode";
 import { z } from "zod";
+import { engineReason } from "./engine-error.ts";
 
 const HELPER_DEADLINE_MS = 10_000;
 /** Under this name Docker's own client keeps the credential of docker.io. */
@@ -25,6 +26,8 @@ type DockerConfig = z.infer<typeof DockerConfig>;
 const HelperAnswer = z.object({ Username: z.string(), Secret: z.string() });
 
 export type CredentialSource = {
+  /** Wins for its registry, a host with its port. */
+  own?: { registry: string; username: string; password: string } | undefined;
   /** Default: `~/.docker/config.json`. */
   configFile?: string;
   /** Asks `docker-credential-{helper} get` for a registry; `undefined` when it knows none. */
@@ -32,7 +35,7 @@ export type CredentialSource = {
 };
 
 /**
- * The credential that `docker login` left for the registry of `reference`; `undefined` when there is none. `bad_request`
+ * The credential for the registry of `reference`: our own, or what `docker login` left; `undefined` when there is none. `bad_request`
  * when the config file or a helper that it names cannot be used.
  */
 export async function registryCredential(
@@ -40,11 +43,15 @@ export async function registryCredential(
   {
     configFile = join(homedir(), ".docker", "config.json"),
     askHelper = runHelper,
+    own,
   }: CredentialSource = {},
 ): Promise<Dockerode.AuthConfig | undefined> {
+  const registry = registryOf(reference);
+  if (own && registryOf(`${own.registry}/image`) === registry) {
+    return { username: own.username, password: own.password, serveraddress: registry };
+  }
   const config = await readConfig(configFile);
   if (!config) return undefined;
-  const registry = registryOf(reference);
   const helper = config.credHelpers[registry] ?? config.credsStore;
   if (helper !== undefined) {
     const answer = await askHelper(helper, registry);
@@ -53,6 +60,18 @@ export async function registryCredential(
     if (credential) return credential;
   }
   return storedCredential(config, registry);
+}
+
+/** Most images need no credential, so one that cannot be read is a problem only if what it is for then fails. */
+export async function findCredential(
+  reference: string,
+  source: CredentialSource,
+): Promise<{ credential?: Dockerode.AuthConfig | undefined; problem?: string }> {
+  try {
+    return { credential: await registryCredential(reference, source) };
+  } catch (error) {
+    return { problem: `; tried without a credential, because ${engineReason(error)}` };
+  }
 }
 
 /** The part before the first slash names a registry only if it cannot be a user of docker.io. */

@@ -59,6 +59,22 @@ function fixture(options: Partial<BuildsOptions> = {}) {
 }
 
 describe("createBuilds()", () => {
+  test("is a success only when the image is where it is to be had, and else says why not", async () => {
+    const published = Promise.withResolvers<void>();
+    const publish = vi.fn(() => published.promise);
+    const { submit, running, builds, ended } = fixture({ publisher: { publish } });
+    const id = submit();
+    await vi.waitUntil(() => running.length === 1);
+    running[0]?.succeed();
+    await vi.waitUntil(() => publish.mock.calls.length === 1);
+    expect(builds.view(id, "alice")).toMatchObject({ status: "WORKING" });
+    published.reject(new ServiceError("bad_gateway", "not pushed: denied"));
+    expect(await ended(id)).toMatchObject({
+      status: "INTERNAL_ERROR",
+      error: expect.stringContaining("not pushed: denied"),
+    });
+  });
+
   test("says QUEUED, WORKING and SUCCESS, the last only when the image is known here", async () => {
     const { builds, running, onBuilt, discard, submit, ended } = fixture();
     const known = Promise.withResolvers<undefined>();

@@ -4,6 +4,7 @@ import { ServiceError, type BuildStatus } from "@remote-runtime/protocol";
 import type { BuildEngine } from "./build-engine.ts";
 import { createBuildLog, type BuildLog } from "./build-log.ts";
 import { createBuildQueue } from "./build-queue.ts";
+import type { Publisher } from "./publisher.ts";
 
 export type BuildRequest = {
   owner: string;
@@ -45,6 +46,8 @@ export type BuildsOptions = {
   newId: () => string;
   /** Called when the engine has a new image, before the build counts as a success. */
   onBuilt: () => Promise<void>;
+  /** Brings the image to where it is to be had, before the build counts as a success. Default: it stays on the engine. */
+  publisher?: Publisher | undefined;
   /** Told of what cannot be told to anybody else. */
   log: { warn(data: object, message: string): void };
 };
@@ -66,7 +69,8 @@ const MOST_KEPT = 1000;
 
 /** Builds images on one engine, `maxBuilds` at a time. What it knows of them ends with the process, as the builds do. */
 export function createBuilds(options: BuildsOptions): Builds {
-  const { engine, folder, timeoutMs, newId, onBuilt, log, maxWaiting = 100 } = options;
+  const { engine, folder, timeoutMs, newId, onBuilt, publisher, log } = options;
+  const { maxWaiting = 100 } = options;
   const queue = createBuildQueue({ maxRunning: options.maxBuilds, maxWaiting });
   const byId = new Map<string, Asked>();
   const active = new Map<string, Build>();
@@ -84,6 +88,7 @@ export function createBuilds(options: BuildsOptions): Builds {
       await onBuilt().catch((error: unknown) => {
         log.warn({ err: error }, "the images could not be read after a build");
       });
+      await publisher?.publish(references, onLog, signal);
       build.outcome = { status: "SUCCESS", error: "" };
     } catch (error) {
       build.outcome = outcomeOf(error, build);

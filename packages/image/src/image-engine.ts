@@ -19,10 +19,14 @@ export interface ImageEngine {
   /** `undefined` when the engine does not hold it. */
   image(reference: string): Promise<EngineImage | undefined>;
   images(): Promise<EngineImage[]>;
-  /** Ends when the image is there. Progress is one line of text with its units. */
+  /**
+   * Ends when the image is there. Progress is one line of text with its units. `fresh`: what the image's registry has now is
+   * wanted, and nobody's copy of what it had (default false).
+   */
   pull(
     reference: string,
     onProgress: (progress: string) => void,
     signal: AbortSignal,
+    fresh?: boolean,
   ): Promise<void>;
 }

@@ -1,8 +1,10 @@
 import { ServiceError } from "@remote-runtime/protocol";
 import pLimit from "p-limit";
+import type { Backoff } from "./backoff.ts";
 import { canonicalReference } from "./canonical-reference.ts";
 import type { EngineImage, ImageEngine } from "./image-engine.ts";
 import { createPuller, type FetchOptions } from "./puller.ts";
+import { RegistryAwayError } from "./registry-away-error.ts";
 
 export type PullPolicy = "Always" | "IfNotPresent" | "Never";
 
@@ -12,7 +14,7 @@ export interface ImageStore {
   /**
    * The image, pulled if the policy asks for it: with `Always` what the engine holds does not do in place of a pull that
    * fails. Callers of one image share one pull; it is given up when the last of them aborts. `not_found` when no
-   * registry has it, `unavailable` when the pull failed for another reason.
+   * registry has it, `unavailable` when the pull failed for another reason; a RegistryAwayError is the last of several tries.
    */
   fetch(
     reference: string,
@@ -32,9 +34,12 @@ export interface ImageStore {
 export function createImageStore({
   engine,
   maxPulls = 3,
+  backoff,
 }: {
   engine: ImageEngine;
   maxPulls?: number;
+  /** Between tries of a pull while its registry is away. Default: there is one try only. */
+  backoff?: Backoff;
 }): ImageStore {
   const known = new Map<string, EngineImage>();
   // A list that was asked for earlier must not replace a later one.
@@ -48,6 +53,7 @@ export function createImageStore({
   const puller = createPuller({
     engine,
     maxPulls,
+    backoff,
     onPulled(name) {
       outdate();
       known.delete(name);
@@ -108,7 +114,7 @@ export function createImageStore({
       const pull = { name: canonicalReference(reference), reference, onProgress, signal };
       switch (policy) {
         case "Always":
-          return pulled(pull).catch(async (error: unknown) => {
+          return pulled({ ...pull, fresh: true }).catch(async (error: unknown) => {
             throw await withHint(error, reference);
           });
         case "IfNotPresent":
@@ -132,7 +138,10 @@ export function createImageStore({
       return error;
     }
     const hint = "image_pull_policy is Always, so the one on the engine is not used";
-    return new ServiceError(error.code, `${error.message} (${hint})`, { cause: error });
+    const message = `${error.message} (${hint})`;
+    return error instanceof RegistryAwayError
+      ? new RegistryAwayError(message, { cause: error })
+      : new ServiceError(error.code, message, { cause: error });
   }
 }
 

@@ -1,14 +1,24 @@
+export type { ArchiveEngine } from "./archive-engine.ts";
+export { PULL_BACK_OFF, type Backoff } from "./backoff.ts";
 export type { BuildEngine, EngineBuild } from "./build-engine.ts";
 export { createBuilds, type Builds, type BuildView } from "./builds.ts";
 export { canonicalReference, familiarReference } from "./canonical-reference.ts";
 export { decodeBuildContext } from "./decode-build-context.ts";
+export { createImageBringer } from "./image-bringer.ts";
 export type { EngineImage, ImageEngine } from "./image-engine.ts";
 export { createImageStore, type ImageStore, type PullPolicy } from "./image-store.ts";
 export type { InjectEngine, InjectSource, InjectVolume, PathKind } from "./inject-engine.ts";
 export { isWithin, parseInjectMappings, type InjectMapping } from "./inject-mapping.ts";
 export { createInjectStore, type InjectStore, type Injection } from "./inject-store.ts";
+export type { MirrorEngine } from "./mirror-engine.ts";
+export { createPublishedImages, type PublishedImages } from "./published-images.ts";
+export { createPublisher, type Publisher } from "./publisher.ts";
+export type { RegistryEngine } from "./registry-engine.ts";
+export { createRecent } from "./recent.ts";
+export { RegistryAwayError } from "./registry-away-error.ts";
 export {
   inspectBuildContext,
   type BuildContext,
   type BuildContextLimits,
 } from "./inspect-build-context.ts";
+export type { Siblings } from "./siblings.ts";

@@ -1,7 +1,9 @@
 import { ServiceError } from "@remote-runtime/protocol";
 import { describe, expect, test } from "vitest";
+import type { Backoff } from "./backoff.ts";
 import type { ImageEngine } from "./image-engine.ts";
 import { createPuller } from "./puller.ts";
+import { RegistryAwayError } from "./registry-away-error.ts";
 
 type Call = {
   reference: string;
@@ -12,7 +14,7 @@ type Call = {
 };
 
 /** A puller on an engine of which each pull ends when the test says so; an aborted one takes its time. */
-function bench(maxPulls = 3) {
+function bench(maxPulls = 3, backoff?: Backoff) {
   const calls: Call[] = [];
   const ended: string[] = [];
   const pull: ImageEngine["pull"] = (reference, tell, signal) => {
@@ -20,7 +22,8 @@ function bench(maxPulls = 3) {
     calls.push({ reference, tell, signal, end: resolve, fail: reject });
     return promise;
   };
-  const puller = createPuller({ engine: { pull }, maxPulls, onPulled: (name) => ended.push(name) });
+  const onPulled = (name: string): void => void ended.push(name);
+  const puller = createPuller({ engine: { pull }, maxPulls, onPulled, backoff });
 
   function join(name: string, controller = new AbortController()) {
     const progress: string[] = [];
@@ -33,6 +36,20 @@ function bench(maxPulls = 3) {
   }
 
   return { puller, calls, ended, join };
+}
+
+/** Waits that end when the test says so. */
+function waits() {
+  const sleeps: { ms: number; wake: () => void }[] = [];
+  const backoff: Backoff = {
+    random: () => 0.5,
+    sleep: (ms, signal) =>
+      new Promise((resolve, reject) => {
+        sleeps.push({ ms, wake: resolve });
+        signal.addEventListener("abort", () => reject(new ServiceError("unavailable", "given up")));
+      }),
+  };
+  return { sleeps, backoff };
 }
 
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -108,6 +125,45 @@ describe("pull()", () => {
     await settle();
     expect(calls.map(({ reference }) => reference)).toEqual(["a", "c"]);
     expect(third?.progress.at(-1)).toBe("asking the registry");
+  });
+
+  test("tries again ever later while a registry is away, and lets others pull meanwhile", async () => {
+    const { sleeps, backoff } = waits();
+    const { calls, puller, join } = bench(1, backoff);
+    const [first, second] = [join("a"), join("b")];
+    await settle();
+    calls[0]?.fail(new RegistryAwayError("no route to host"));
+    await settle();
+    const waiting = "ImagePullBackOff: no route to host; try 2 of 5 in 1.0 s";
+    expect([first.progress.at(-1), puller.pulling()]).toEqual([waiting, ["a", "b"]]);
+    expect(calls.map(({ reference }) => reference)).toEqual(["a", "b"]);
+    calls[1]?.end();
+    await second.done;
+    for (let tries = 2; tries <= 5; tries += 1) {
+      sleeps.at(-1)?.wake();
+      await settle();
+      calls.at(-1)?.fail(new RegistryAwayError("no route to host"));
+      await settle();
+    }
+    await expect(first.done).rejects.toBeInstanceOf(RegistryAwayError);
+    expect(sleeps.map(({ ms }) => ms)).toEqual([1_000, 4_000, 10_000, 20_000]);
+  });
+
+  test("takes no for an answer, and ends a wait with the last that asked", async () => {
+    const { sleeps, backoff } = waits();
+    const { calls, ended, join } = bench(1, backoff);
+    const first = join("a");
+    await settle();
+    calls[0]?.fail(new ServiceError("not_found", "manifest unknown"));
+    await expect(first.done).rejects.toMatchObject({ code: "not_found" });
+    const second = join("a");
+    await settle();
+    calls[1]?.fail(new RegistryAwayError("no route to host"));
+    await settle();
+    second.abort();
+    await expect(second.done).rejects.toMatchObject({ code: "unavailable" });
+    await settle();
+    expect([sleeps.length, calls.length, ended]).toEqual([1, 2, ["a", "a"]]);
   });
 
   test("begins nothing for one that has given up already", async () => {

@@ -1,5 +1,6 @@
 import { ServiceError } from "@remote-runtime/protocol";
 import pLimit from "p-limit";
+import { PULL_BACK_OFF, withBackoff, type Backoff } from "./backoff.ts";
 import type { ImageEngine } from "./image-engine.ts";
 
 export type FetchOptions = {
@@ -9,6 +10,8 @@ export type FetchOptions = {
   reference: string;
   onProgress: (progress: string) => void;
   signal: AbortSignal;
+  /** What the registry has now is wanted, and no copy. Default false. */
+  fresh?: boolean;
 };
 
 export interface Puller {
@@ -26,40 +29,50 @@ type Pull = {
   controller: AbortController;
 };
 
-/** Pulls images, `maxPulls` at a time. */
+/** Pulls images, `maxPulls` at a time; one that waits for its next try leaves its turn to others. */
 export function createPuller({
   engine,
   maxPulls,
+  backoff,
   onPulled,
 }: {
   engine: Pick<ImageEngine, "pull">;
   maxPulls: number;
+  /** Default: there is one try only. */
+  backoff?: Backoff | undefined;
   /** Called when a pull has ended, well or not, before its callers hear of it. */
   onPulled: (name: string) => void;
 }): Puller {
   const pulls = new Map<string, Pull>();
   const inTurn = pLimit(maxPulls);
 
-  function begin(name: string, reference: string): Pull {
+  function begin({ name, reference, fresh }: FetchOptions): Pull {
     const listeners = new Set<(progress: string) => void>();
     const controller = new AbortController();
     const tell = (progress: string): void => {
       pull.progress = progress;
       for (const listener of listeners) listener(progress);
     };
+    const { signal } = controller;
+    const attempt = async (): Promise<void> => {
+      signal.throwIfAborted();
+      tell("asking the registry");
+      await engine.pull(reference, tell, signal, fresh);
+    };
+    const inTurns = (): Promise<void> => inTurn(attempt);
+    const onWait = (why: string): void => tell(`${PULL_BACK_OFF}: ${why}`);
     const run = async (): Promise<void> => {
       try {
-        controller.signal.throwIfAborted();
-        tell("asking the registry");
-        await engine.pull(reference, tell, controller.signal);
+        await (backoff ? withBackoff(inTurns, { backoff, onWait, signal }) : inTurns());
       } finally {
         forget(name, pull);
         onPulled(name);
       }
     };
     const progress = "waiting for other pulls to end";
-    const pull: Pull = { done: inTurn(run), progress, listeners, controller };
+    const pull: Pull = { done: Promise.resolve(), progress, listeners, controller };
     pulls.set(name, pull);
+    pull.done = run();
     return pull;
   }
 
@@ -70,9 +83,10 @@ export function createPuller({
 
   return {
     pulling: () => [...pulls.keys()],
-    async pull({ name, reference, onProgress, signal }) {
+    async pull(options) {
+      const { name, reference, onProgress, signal } = options;
       signal.throwIfAborted();
-      const pull = pulls.get(name) ?? begin(name, reference);
+      const pull = pulls.get(name) ?? begin(options);
       const listener = (progress: string): void => onProgress(progress);
       const aborted = Promise.withResolvers<never>();
       const onAbort = (): void =>

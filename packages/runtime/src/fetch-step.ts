@@ -1,4 +1,10 @@
-import type { EngineImage, ImageStore, InjectStore, Injection } from "@remote-runtime/image";
+import {
+  PULL_BACK_OFF,
+  type EngineImage,
+  type ImageStore,
+  type InjectStore,
+  type Injection,
+} from "@remote-runtime/image";
 import type { Clock } from "./clock.ts";
 import { note, observe, type Entry } from "./entry.ts";
 import { pathsInCommand } from "./inject-choice.ts";
@@ -20,6 +26,7 @@ export function createFetchStep(options: FetchStepOptions): (entry: Entry) => Pr
     const began = clock.now();
     const onProgress = (progress: string): void => {
       if (entry.record.observed.state !== "pulling") note(entry, began, "Pulling", what);
+      if (progress.startsWith(PULL_BACK_OFF)) note(entry, clock.now(), "Retry", progress);
       observe(entry, { state: "pulling", progress });
     };
     const value = await fetch(onProgress, entry.interrupt.signal);

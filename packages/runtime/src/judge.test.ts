@@ -1,3 +1,4 @@
+import { RegistryAwayError } from "@remote-runtime/image";
 import { ServiceError, type ErrorCode } from "@remote-runtime/protocol";
 import { describe, expect, test } from "vitest";
 import type { Entry } from "./entry.ts";
@@ -41,6 +42,14 @@ describe("judge()", () => {
       "counted 20000",
       "image_unavailable",
     ]);
+  });
+
+  test("fails when a registry stayed away, as that was tried several times already", () => {
+    const error = new RegistryAwayError("no route to host");
+    expect(judge({ step: "fetch", error, engineAnswers: true, failures: 0 })).toEqual({
+      kind: "fail",
+      verdict: "image_unavailable",
+    });
   });
 
   test("never gives up while the engine is away", () => {

@@ -1,7 +1,8 @@
+import { PULL_BACK_OFF, RegistryAwayError } from "@remote-runtime/image";
 import type { ServiceError } from "@remote-runtime/protocol";
 import type { Entry } from "./entry.ts";
 
-/** Waits between tries of what may get better by itself, such as a registry that is away; then the runtime fails. */
+/** Waits between tries of what may get better by itself; then the runtime fails. */
 const RETRY_MS = [1_000, 4_000, 10_000, 20_000];
 /** Wait before the next try of what must be done some time. */
 const ENGINE_RETRY_MS = 1_000;
@@ -13,7 +14,7 @@ export type Judgement =
 
 /**
  * What a failed step means: wait and try again, or give up with a verdict. An engine that is away is waited for, however
- * long; what it refuses is final; what an image registry or a taken port refuses is tried a few times. Pure.
+ * long; what it refuses is final; a taken port, or an image that does not come, is tried a few times. Pure.
  */
 export function judge({
   step,
@@ -35,7 +36,9 @@ export function judge({
   };
   switch (step) {
     case "fetch":
-      if (away) return retry("image_unavailable", `ImagePullBackOff: ${error.message}`);
+      // It was tried several times already, for all that wait for this image.
+      if (error instanceof RegistryAwayError) return { kind: "fail", verdict: "image_unavailable" };
+      if (away) return retry("image_unavailable", `${PULL_BACK_OFF}: ${error.message}`);
       return {
         kind: "fail",
         verdict: error.code === "internal" ? "create_failed" : "image_unavailable",

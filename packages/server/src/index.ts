@@ -17,3 +17,4 @@ export { mountRoutes, type MountOptions } from "./mount.ts";
 export { createBuildReceiver, type BuildReceiver, type ReceivedBuild } from "./receive-build.ts";
 export { originOf, type Origin, type RequestHead } from "./request-origin.ts";
 export { createShutdown, type Shutdown, type ShutdownOptions } from "./shutdown.ts";
+export { streamAnswer } from "./stream-answer.ts";

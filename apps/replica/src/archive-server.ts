@@ -1,0 +1,61 @@
+import type { ArchiveEngine, ImageStore } from "@remote-runtime/image";
+import { ServiceError } from "@remote-runtime/protocol";
+import type { Log } from "@remote-runtime/runtime";
+import { authenticate, streamAnswer, type App, type Keyring } from "@remote-runtime/server";
+
+export const ARCHIVE_PATH = "/images/archive";
+
+export type ArchiveServerOptions = {
+  images: Pick<ImageStore, "held">;
+  engine: Pick<ArchiveEngine, "save">;
+  keyring: Keyring;
+  log: Log;
+  /** At once; the others are told to ask elsewhere. Default 2. */
+  maxServed?: number;
+};
+
+/** Nobody takes bytes for so long: the reader is gone, or the engine is. */
+const SILENCE_MS = 5 * 60_000;
+
+/**
+ * Mounts `GET /images/archive?image=…`, by which another replica copies an image that this one's engine holds. Whoever has a
+ * key may ask: a sandbox of the image would show as much.
+ */
+export function mountArchives(app: App, options: ArchiveServerOptions): void {
+  const { images, engine, keyring, log, maxServed = 2 } = options;
+  let served = 0;
+
+  app.get(ARCHIVE_PATH, async function serveArchive(context) {
+    authenticate(context.req.raw.headers, keyring);
+    const reference = context.req.query("image") ?? "";
+    if (!(await images.held(reference))) {
+      throw new ServiceError("not_found", `image: ${reference} is not on this engine`);
+    }
+    if (served >= maxServed) {
+      throw new ServiceError("unavailable", `${served} images are being copied from here already`);
+    }
+    served += 1;
+    return streamAnswer(context.env, (gone) => followed(reference, gone), {
+      type: "application/x-tar",
+      onEnd(error) {
+        served -= 1;
+        if (error !== undefined) log.warn({ err: error, image: reference }, "a copy broke off");
+      },
+    });
+  });
+
+  async function* followed(reference: string, gone: AbortSignal): AsyncGenerator<Uint8Array> {
+    const silence = new AbortController();
+    const timer = setTimeout(() => silence.abort(), SILENCE_MS);
+    timer.unref();
+    try {
+      const signal = AbortSignal.any([gone, silence.signal]);
+      for await (const chunk of await engine.save(reference, signal)) {
+        yield chunk;
+        timer.refresh();
+      }
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

@@ -1,0 +1,55 @@
+import {
+  createImageBringer,
+  createImageStore,
+  createPublishedImages,
+  createPublisher,
+  type ArchiveEngine,
+  type ImageEngine,
+  type ImageStore,
+  type MirrorEngine,
+  type PublishedImages,
+  type Publisher,
+  type RegistryEngine,
+  type Siblings,
+} from "@remote-runtime/image";
+import type { Registry } from "@remote-runtime/registry";
+import type { Clock, Log } from "@remote-runtime/runtime";
+import type { SandboxConfig } from "./config.ts";
+import { createSiblings } from "./siblings.ts";
+
+export type ImageServiceOptions = {
+  engine: ImageEngine & RegistryEngine & MirrorEngine & ArchiveEngine;
+  engineId: string;
+  config: Pick<SandboxConfig, "MAX_PULLS" | "REGISTRY">;
+  registry: Pick<Registry, "replicas" | "inventory">;
+  /** One of the keys that all replicas are given. Default: images are not copied from other replicas. */
+  key?: string | undefined;
+  clock: Clock;
+  log: Log;
+};
+
+export interface ImageService {
+  /** What the engine holds and brings. */
+  readonly images: ImageStore;
+  /** What registries have. */
+  readonly published: PublishedImages;
+  /** Where builds go; `undefined`: they stay where they are. */
+  readonly publisher: Publisher | undefined;
+}
+
+/** A replica's images: on its engine, and where they come from. */
+export function createImageService(options: ImageServiceOptions): ImageService {
+  const { engine, config, key, clock, log } = options;
+  const { REGISTRY: folder, MAX_PULLS: maxPulls } = config;
+  const { now } = clock;
+  const backoff = { sleep: clock.sleep, random: Math.random };
+  const siblings = key === undefined ? NOBODY : createSiblings({ ...options, key, now });
+  const bringer = createImageBringer({ engine, siblings, folder, mirrors: [], log });
+  return {
+    images: createImageStore({ engine: { ...engine, ...bringer }, maxPulls, backoff }),
+    published: createPublishedImages({ engine, now, log }),
+    publisher: folder === undefined ? undefined : createPublisher({ engine, folder, backoff, now }),
+  };
+}
+
+const NOBODY: Siblings = { copy: async () => false };

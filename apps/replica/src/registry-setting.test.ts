@@ -1,0 +1,46 @@
+import { expect, test } from "vitest";
+import { readReplicaConfig } from "./config.ts";
+import { ownCredentialOf, registryPrefixOf } from "./registry-setting.ts";
+
+const read = (more: Record<string, string>) =>
+  readReplicaConfig({ API_KEYS: "key", REDIS_URL: "redis://localhost", ...more });
+
+test("REGISTRY is a host, with a port and a folder if need be, and the prefix of what clients build", () => {
+  for (const REGISTRY of ["registry.example.com", "localhost:5000/team", "docker.io/me"]) {
+    expect(registryPrefixOf(read({ REGISTRY }))).toBe(REGISTRY);
+  }
+  expect(registryPrefixOf(read({}))).toBe("localhost/openhands");
+  const REGISTRY_PREFIX = "r.test/team";
+  expect(registryPrefixOf(read({ REGISTRY: "r.test", REGISTRY_PREFIX }))).toBe(REGISTRY_PREFIX);
+});
+
+test.each([
+  [{ REGISTRY: "http://registry.example.com" }, /without http:\/\//],
+  [{ REGISTRY: "openhands" }, /no registry's host: one has a dot or a port, e\.g\. REGISTRY=/],
+  [{ REGISTRY: "r.test/Team" }, /upper-case/],
+  [{ REGISTRY: "r.test", REGISTRY_USERNAME: "ann" }, /REGISTRY_USERNAME needs REGISTRY_PASSWORD/],
+  [{ REGISTRY_USERNAME: "ann", REGISTRY_PASSWORD: "secret" }, /need REGISTRY, whose they are/],
+])("%j is refused with what is wrong", (env, problem) => {
+  expect(() => read(env)).toThrow(problem);
+});
+
+test("REGISTRY_PASSWORD is never shown", () => {
+  let message = "";
+  try {
+    read({ REGISTRY: "r.test/Team", REGISTRY_USERNAME: "ann", REGISTRY_PASSWORD: "hush" });
+  } catch (error) {
+    message = String(error);
+  }
+  expect(message).toContain("upper-case");
+  expect(message).not.toContain("hush");
+});
+
+test("ownCredentialOf() is the credential for REGISTRY's host", () => {
+  const env = { REGISTRY: "r.test:5000/team", REGISTRY_USERNAME: "ann", REGISTRY_PASSWORD: "hush" };
+  expect(ownCredentialOf(read(env))).toEqual({
+    registry: "r.test:5000",
+    username: "ann",
+    password: "hush",
+  });
+  expect(ownCredentialOf(read({ REGISTRY: "r.test" }))).toBeUndefined();
+});

@@ -1,0 +1,70 @@
+import type { CredentialSource } from "@remote-runtime/docker";
+import { canonicalReference } from "@remote-runtime/image";
+import { ServiceError } from "@remote-runtime/protocol";
+import { z } from "zod";
+
+/** `host[:port][/folder]`, as a piece of an environment schema. */
+export function registryFolder() {
+  return z
+    .string()
+    .transform((value, context) => {
+      const problem = problemOf(value);
+      if (problem === undefined) return value;
+      context.addIssue({ code: "custom", message: problem });
+      return z.NEVER;
+    })
+    .meta({ example: "registry.example.com/openhands" });
+}
+
+/** Host and port of a registry's folder. */
+export function registryHostOf(folder: string): string {
+  return folder.split("/", 1)[0] ?? folder;
+}
+
+export type RegistryConfig = {
+  REGISTRY?: string | undefined;
+  REGISTRY_USERNAME?: string | undefined;
+  REGISTRY_PASSWORD?: string | undefined;
+  REGISTRY_PREFIX?: string | undefined;
+};
+
+/** What clients are to begin the names of images with that they build. */
+export function registryPrefixOf({ REGISTRY, REGISTRY_PREFIX }: RegistryConfig): string {
+  return REGISTRY_PREFIX ?? REGISTRY ?? "localhost/openhands";
+}
+
+/** The credential for REGISTRY, where it is not Docker's own configuration that has it. */
+export function ownCredentialOf(config: RegistryConfig): CredentialSource["own"] {
+  const { REGISTRY, REGISTRY_USERNAME: username, REGISTRY_PASSWORD: password } = config;
+  if (REGISTRY === undefined || username === undefined || password === undefined) return undefined;
+  return { registry: registryHostOf(REGISTRY), username, password };
+}
+
+/** A credential has two halves, and somebody to show it to. */
+export function registryProblems(config: RegistryConfig): string[] {
+  const { REGISTRY, REGISTRY_USERNAME: username, REGISTRY_PASSWORD: password } = config;
+  const problems: string[] = [];
+  if (username === undefined && password === undefined) return problems;
+  if (username === undefined) problems.push("REGISTRY_PASSWORD needs REGISTRY_USERNAME beside it");
+  if (password === undefined) problems.push("REGISTRY_USERNAME needs REGISTRY_PASSWORD beside it");
+  if (REGISTRY === undefined) {
+    problems.push("REGISTRY_USERNAME and REGISTRY_PASSWORD need REGISTRY, whose they are");
+  }
+  return problems;
+}
+
+function problemOf(value: string): string | undefined {
+  if (value.includes("://")) {
+    return "is a host without http:// or https://, as it begins names of images; whether it speaks TLS is for the engine to know";
+  }
+  const host = registryHostOf(value);
+  if (!/[.:]/.test(host)) {
+    return `begins with ${JSON.stringify(host)}, which is no registry's host: one has a dot or a port`;
+  }
+  try {
+    canonicalReference(`${value}/image`);
+    return undefined;
+  } catch (error) {
+    return `cannot begin the name of an image: ${ServiceError.from(error).message}`;
+  }
+}

@@ -1,0 +1,168 @@
+import { once } from "node:events";
+import type { ReplicaInfo } from "@remote-runtime/registry";
+import { createApp, createKeyring, createLog, listen } from "@remote-runtime/server";
+import { describe, expect, test, vi } from "vitest";
+import { mountArchives } from "./archive-server.ts";
+import { replicaInfo } from "./replica-info-example.ts";
+import { createSiblings } from "./siblings.ts";
+
+const IMAGE = "docker.io/library/python:3";
+const KEY = "a-key";
+const held = { id: "sha256:1", references: [], entrypoint: [], command: [] };
+const image = { ...held, sizeBytes: 3_000_000, createdAt: 0 };
+const log = createLog({ name: "test", level: "silent" });
+const { signal: never } = new AbortController();
+
+type Save = (signal: AbortSignal) => AsyncIterable<Uint8Array>;
+
+/** A replica that serves what `save` gives as the archive of the one image. */
+async function serving(id: string, save: Save, change: Partial<ReplicaInfo> = {}) {
+  const ending = new AbortController();
+  const app = createApp({ log });
+  mountArchives(app, {
+    images: { held: async (reference) => (reference === IMAGE ? image : undefined) },
+    engine: { save: async (_, signal) => save(signal) },
+    keyring: createKeyring([{ name: "alice", key: KEY }]),
+    log,
+    maxServed: 1,
+  });
+  const server = await listen({
+    fetch: app.fetch,
+    host: "127.0.0.1",
+    port: 0,
+    signal: ending.signal,
+    log,
+    graceMs: 0,
+  });
+  const info = replicaInfo(id, { internalUrl: server.url, engineId: id, ...change });
+  return { info, url: server.url, [Symbol.asyncDispose]: () => server.close() };
+}
+
+/** The siblings of a replica on an engine of its own, which takes in what comes. */
+function copying(replicas: ReplicaInfo[], { key = KEY, silenceMs = 10_000 } = {}) {
+  const loaded: string[] = [];
+  const progress: string[] = [];
+  const asked: string[] = [];
+  const siblings = createSiblings({
+    engineId: "own",
+    registry: {
+      replicas: async () => replicas,
+      async inventory(id) {
+        asked.push(id);
+        return { version: 1, images: new Map([[IMAGE, { createdAt: 0, sizeBytes: 3_000_000 }]]) };
+      },
+    },
+    engine: {
+      async load(archive, signal) {
+        let text = "";
+        const aborted = new Promise<never>((_, reject) =>
+          signal.addEventListener("abort", () => reject(new Error("aborted"))),
+        );
+        const read = async (): Promise<void> => {
+          for await (const chunk of archive) text += Buffer.from(chunk).toString();
+        };
+        await Promise.race([read(), aborted]);
+        loaded.push(text);
+      },
+    },
+    key,
+    now: () => performance.now(),
+    log,
+    silenceMs,
+  });
+  const copy = (signal = never) => siblings.copy("python:3", (line) => progress.push(line), signal);
+  return { copy, loaded, progress, asked };
+}
+
+async function* whole(): AsyncGenerator<Uint8Array> {
+  yield Buffer.from("lay");
+  yield Buffer.from("ers");
+}
+
+async function* broken(): AsyncGenerator<Uint8Array> {
+  yield Buffer.from("lay");
+  throw new Error("the engine went away");
+}
+
+/** Says something, and then nothing until it is told to end. */
+async function* silent(signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  yield Buffer.from("lay");
+  await once(signal, "abort");
+}
+
+describe("copy()", () => {
+  test("loads what the least loaded other engine gives", async () => {
+    await using one = await serving("one", whole, { load: 2 });
+    await using busy = await serving("busy", broken, { load: 9 });
+    const { copy, loaded, progress } = copying([busy.info, one.info]);
+    expect(await copy()).toBe(true);
+    expect(loaded).toEqual(["layers"]);
+    expect(progress[0]).toBe("copying from replica one");
+  });
+
+  test("asks no replica of its own engine, and each other engine once", async () => {
+    await using one = await serving("one", whole, { engineId: "own" });
+    const { copy, asked } = copying([one.info]);
+    expect(await copy()).toBe(false);
+    expect(asked).toEqual([]);
+  });
+
+  test("takes an archive that breaks off for none, and asks the next", async () => {
+    await using first = await serving("first", broken);
+    await using second = await serving("second", whole, { load: 9 });
+    const { copy, loaded } = copying([first.info, second.info]);
+    expect(await copy()).toBe(true);
+    expect(loaded).toEqual(["layers"]);
+  });
+
+  test("gives up one that sends nothing more, one that is gone, and one that wants another key", async () => {
+    await using quiet = await serving("quiet", silent);
+    const gone = replicaInfo("gone", { internalUrl: "http://127.0.0.1:1", engineId: "gone" });
+    const { copy, asked } = copying([quiet.info, gone], { silenceMs: 50 });
+    expect(await copy()).toBe(false);
+    expect(asked).toEqual(["quiet", "gone"]);
+    expect(await copy()).toBe(false);
+    expect(asked.slice(2)).toEqual(["quiet"]);
+    await using other = await serving("other", whole);
+    expect(await copying([other.info], { key: "wrong" }).copy()).toBe(false);
+  });
+
+  test("ends when its signal aborts, and lets the one that serves go", async () => {
+    let served: AbortSignal | undefined;
+    await using one = await serving("one", (signal) => {
+      served = signal;
+      return silent(signal);
+    });
+    const controller = new AbortController();
+    const copied = copying([one.info]).copy(controller.signal);
+    await vi.waitUntil(() => served !== undefined);
+    controller.abort();
+    await expect(copied).rejects.toMatchObject({ code: "unavailable" });
+    await vi.waitUntil(() => served?.aborted === true);
+  });
+});
+
+describe("GET /images/archive", () => {
+  const ask = (url: string, name = IMAGE, key = KEY, signal = never) =>
+    fetch(`${url}/images/archive?image=${name}`, { headers: { "X-API-Key": key }, signal });
+
+  test("refuses strangers, and what the engine does not hold", async () => {
+    await using one = await serving("one", whole);
+    expect((await ask(one.url, IMAGE, "wrong")).status).toBe(401);
+    expect((await ask(one.url, "docker.io/library/absent:1")).status).toBe(404);
+  });
+
+  test("serves so many at once, and another when one is done or gone", async () => {
+    await using one = await serving("one", silent);
+    const reader = new AbortController();
+    const first = await ask(one.url, IMAGE, KEY, reader.signal);
+    expect(first.status).toBe(200);
+    const second = await ask(one.url);
+    expect([second.status, await second.text()]).toEqual([
+      503,
+      expect.stringContaining("1 images"),
+    ]);
+    reader.abort();
+    await vi.waitUntil(async () => (await ask(one.url, IMAGE, KEY)).status === 200);
+  });
+});

@@ -1,0 +1,147 @@
+import {
+  canonicalReference,
+  createRecent,
+  type ArchiveEngine,
+  type Siblings,
+} from "@remote-runtime/image";
+import { ServiceError } from "@remote-runtime/protocol";
+import type { Registry, ReplicaInfo } from "@remote-runtime/registry";
+import type { Log } from "@remote-runtime/runtime";
+import { ARCHIVE_PATH } from "./archive-server.ts";
+
+export type SiblingsOptions = {
+  engineId: string;
+  registry: Pick<Registry, "replicas" | "inventory">;
+  engine: Pick<ArchiveEngine, "load">;
+  /** One of the keys that all replicas are given. */
+  key: string;
+  now: () => number;
+  log: Log;
+  /** Default: the platform's. */
+  fetch?: typeof fetch;
+  /** Without a byte. Default 5 min: the other engine writes the image to its disk before it sends the first one. */
+  silenceMs?: number;
+};
+
+/** A replica that lives answers with a head at once. */
+const HEAD_DEADLINE_MS = 3_000;
+/** One that could not be reached is not tried again within that time. */
+const AWAY_MS = 60_000;
+const MOST_AWAY = 1_000;
+const MOST_TRIED = 3;
+const PROGRESS_EVERY_MS = 500;
+
+type Holder = { replica: ReplicaInfo; sizeBytes: number };
+
+/** Copies images from engines of other replicas, which the registry knows of. */
+export function createSiblings(options: SiblingsOptions): Siblings {
+  const { engineId, registry, engine, key, now, log, silenceMs = 5 * 60_000 } = options;
+  const send = options.fetch ?? fetch;
+  const away = createRecent<true>({ now, limit: MOST_AWAY });
+
+  /** One replica of each other engine that holds the image, the least loaded first. */
+  async function holdersOf(name: string): Promise<Holder[]> {
+    const engines = new Set([engineId]);
+    const holders: Holder[] = [];
+    for (const replica of (await registry.replicas()).toSorted((a, b) => shareOf(a) - shareOf(b))) {
+      if (engines.has(replica.engineId) || away.get(replica.internalUrl)) continue;
+      const held = (await registry.inventory(replica.id))?.images.get(name);
+      if (!held) continue;
+      engines.add(replica.engineId);
+      holders.push({ replica, sizeBytes: held.sizeBytes });
+      if (holders.length === MOST_TRIED) break;
+    }
+    return holders;
+  }
+
+  async function open(
+    { internalUrl, id }: ReplicaInfo,
+    name: string,
+    signal: AbortSignal,
+  ): Promise<ReadableStream<Uint8Array>> {
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), HEAD_DEADLINE_MS);
+    try {
+      const url = `${internalUrl}${ARCHIVE_PATH}?image=${encodeURIComponent(name)}`;
+      const answer = await send(url, {
+        headers: { "X-API-Key": key },
+        redirect: "error",
+        signal: AbortSignal.any([signal, late.signal]),
+      });
+      if (answer.ok && answer.body) return answer.body;
+      await answer.body?.cancel();
+      throw new ServiceError("unavailable", `replica ${id} answered ${answer.status}`);
+    } catch (error) {
+      if (!(error instanceof ServiceError)) away.set(internalUrl, true, AWAY_MS);
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async function copyFrom(
+    { replica, sizeBytes }: Holder,
+    name: string,
+    onProgress: (progress: string) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    onProgress(`copying from replica ${replica.id}`);
+    const silence = new AbortController();
+    const timer = setTimeout(() => silence.abort(new Error("silent")), silenceMs);
+    timer.unref();
+    const ended = AbortSignal.any([signal, silence.signal]);
+    async function* followed(): AsyncGenerator<Uint8Array> {
+      let bytes = 0;
+      let toldAt = now();
+      for await (const chunk of await open(replica, name, ended)) {
+        timer.refresh();
+        bytes += chunk.length;
+        yield chunk;
+        if (now() - toldAt < PROGRESS_EVERY_MS) continue;
+        toldAt = now();
+        onProgress(
+          `copying from replica ${replica.id}: ${megabytes(bytes)}/${megabytes(sizeBytes)} MB`,
+        );
+      }
+      onProgress(`copied from replica ${replica.id}: ${megabytes(bytes)} MB, unpacking`);
+    }
+    try {
+      await engine.load(followed(), ended);
+    } finally {
+      clearTimeout(timer);
+      // Also of what has not come yet when the engine wants no more.
+      silence.abort();
+    }
+  }
+
+  return {
+    async copy(reference, onProgress, signal) {
+      const name = canonicalReference(reference);
+      const holders = await holdersOf(name).catch((error: unknown) => {
+        log.warn({ err: error }, "it is not known which other engines have an image");
+        return [];
+      });
+      for (const holder of holders) {
+        signal.throwIfAborted();
+        try {
+          await copyFrom(holder, name, onProgress, signal);
+          return true;
+        } catch (error) {
+          if (signal.aborted)
+            throw new ServiceError("unavailable", `copy of ${reference}: given up`);
+          log.warn({ err: error, image: name, replica: holder.replica.id }, "no copy from there");
+        }
+      }
+      return false;
+    },
+  };
+}
+
+function shareOf({ load, weight }: ReplicaInfo): number {
+  return load / weight;
+}
+
+/** 10⁶ bytes. */
+function megabytes(bytes: number): string {
+  return (bytes / 1_000_000).toFixed(0);
+}

@@ -1,0 +1,83 @@
+import { ServiceError } from "@remote-runtime/protocol";
+import { expect, test } from "vitest";
+import { createImageBringer } from "./image-bringer.ts";
+import { RegistryAwayError } from "./registry-away-error.ts";
+
+const quiet = (): void => undefined;
+const { signal } = new AbortController();
+const NAME = "docker.io/library/python:3";
+const DIGEST = `sha256:${"0".repeat(64)}`;
+
+/** Sources that have these names, or fail with these errors; all else they do not have. */
+function fixture(answers: Record<string, "yes" | Error>, isCopied = false) {
+  const asked: string[] = [];
+  const renamed: string[][] = [];
+  const bringer = createImageBringer({
+    engine: {
+      async pull(reference) {
+        asked.push(reference);
+        const answer = answers[reference] ?? new ServiceError("not_found", "manifest unknown");
+        if (answer !== "yes") throw answer;
+      },
+      async rename(from, to) {
+        renamed.push([from, to]);
+      },
+    },
+    siblings: {
+      async copy() {
+        asked.push("siblings");
+        return isCopied;
+      },
+    },
+    folder: "r.test/team",
+    mirrors: [{ registry: "docker.io", folder: "m.test" }],
+    log: { warn: quiet },
+  });
+  const pull = (reference: string, fresh?: boolean) =>
+    bringer.pull(reference, quiet, signal, fresh);
+  return { pull, asked, renamed };
+}
+
+test("pull() names what a mirror has as it was asked for", async () => {
+  const { pull, asked, renamed } = fixture({ "m.test/library/python:3": "yes" });
+  await pull("python:3");
+  expect(asked).toEqual(["m.test/library/python:3"]);
+  expect(renamed).toEqual([["m.test/library/python:3", NAME]]);
+});
+
+test("pull() leaves what has a digest under the mirror's name", async () => {
+  const name = `m.test/library/python@${DIGEST}`;
+  const { pull, renamed } = fixture({ [name]: "yes" });
+  await pull(`python:3@${DIGEST}`);
+  expect(renamed).toEqual([]);
+});
+
+test("pull() goes on to other engines and then to the image's own registry", async () => {
+  const away = new RegistryAwayError("no route to host");
+  const { pull, asked } = fixture({ "m.test/library/python:3": away, "python:3": "yes" });
+  await pull("python:3");
+  expect(asked).toEqual(["m.test/library/python:3", "siblings", "python:3"]);
+});
+
+test("pull() ends with a copy, and asks no public registry then", async () => {
+  const { pull, asked } = fixture({}, true);
+  await pull("python:3");
+  expect(asked).toEqual(["m.test/library/python:3", "siblings"]);
+});
+
+test("pull() copies what this deployment's registry does not give", async () => {
+  const away = new RegistryAwayError("no route to host");
+  const copied = fixture({ "r.test/team/a:1": away }, true);
+  await copied.pull("r.test/team/a:1");
+  expect(copied.asked).toEqual(["r.test/team/a:1", "siblings"]);
+  const absent = fixture({ "r.test/team/a:1": away });
+  await expect(absent.pull("r.test/team/a:1")).rejects.toBe(away);
+});
+
+test("pull() fails as the image's own registry does, whatever a mirror has said", async () => {
+  const away = new RegistryAwayError("no route to host");
+  const absent = fixture({ "m.test/library/python:3": away });
+  await expect(absent.pull("python:3")).rejects.toMatchObject({ code: "not_found" });
+  const offline = fixture({ "python:3": away });
+  await expect(offline.pull("python:3")).rejects.toBe(away);
+});

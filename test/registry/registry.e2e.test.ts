@@ -1,0 +1,107 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { acceptedBuild, contextOf, endedBuild } from "../build/build-client.ts";
+import type { Member } from "../cluster/member.ts";
+import { startOwnRegistry, type OwnRegistry } from "../support/own-registry.ts";
+import { startEnginesCluster, type EnginesCluster } from "./own-engines.ts";
+
+const user = { name: "ann", password: "it's $ecret" };
+let registry: OwnRegistry;
+let all: EnginesCluster;
+let prefix: string;
+
+beforeAll(async () => {
+  registry = await startOwnRegistry({ user });
+  prefix = `${registry.address}/tests`;
+  all = await startEnginesCluster({
+    trusted: [registry.address],
+    env: { REGISTRY: prefix, REGISTRY_USERNAME: user.name, REGISTRY_PASSWORD: user.password },
+  });
+});
+
+afterAll(async () => {
+  await all[Symbol.asyncDispose]();
+  await registry[Symbol.asyncDispose]();
+});
+
+function replicas(): [Member, Member] {
+  const [first, second] = all.cluster.replicas;
+  if (!first || !second) throw new Error("two replicas");
+  return [first, second];
+}
+
+async function build(member: Member, target: string, tags: string[] = []) {
+  const where = { url: member.url, key: all.cluster.key };
+  const Dockerfile = `FROM ${all.cluster.image}\nRUN echo ${target} > /built\n`;
+  const context = await contextOf({ Dockerfile });
+  const { build_id } = await acceptedBuild(where, { context, target, tags });
+  const ended = await endedBuild(where, build_id);
+  const log = await member.api.get(`/build_logs?build_id=${build_id}`);
+  return { ...ended, log: log.text };
+}
+
+const exists = async ({ api }: Member, image: string): Promise<unknown> =>
+  (await api.get(`/image_exists?image=${image}`)).json();
+
+test("what one replica builds is in the registry under all its names, and another engine runs it", async () => {
+  const [first, second] = replicas();
+  const told = await all.cluster.gateway.api.get("/registry_prefix");
+  expect(told.json()).toEqual({ registry_prefix: prefix });
+  const [one, two] = [`${prefix}/${all.marker}:one`, `${prefix}/${all.marker}:two`];
+  const built = await build(first, one, [two]);
+  expect(built).toMatchObject({ status: "SUCCESS", image: one });
+  expect(built.log).toContain(`=> pushed ${two}`);
+  // The engine does not tell what is in a registry but that it is there.
+  const image = { upload_time: expect.any(String), image_size_bytes: expect.any(Number) };
+  expect(await exists(second, two)).toEqual({ exists: true, image, url: second.url });
+  expect(await exists(second, `${prefix}/${all.marker}:no`)).toMatchObject({ exists: false });
+  const command = ["stub_agent", "60000"];
+  const ready = await second.api.startReady({ image: two, command, session_id: "pulled" });
+  await second.api.stop(ready.runtime_id);
+  expect(await all.engines[1].docker("image", "inspect", "--format", "{{.Id}}", two)).toBe(
+    await all.engines[0].docker("image", "inspect", "--format", "{{.Id}}", two),
+  );
+});
+
+test("a wrong password is the reason that builds, questions and starts give", async () => {
+  const { cluster, engines, marker } = all;
+  const wrong = { DOCKER_HOST: engines[0].url, REGISTRY_PASSWORD: "wrong" };
+  const env = { REGISTRY: prefix, REGISTRY_USERNAME: user.name, ...wrong };
+  const member = await cluster.addReplica("denied", {
+    ...env,
+    SANDBOX_NETWORK: "openhands-sandboxes",
+  });
+  await member.restart();
+  try {
+    const target = `${prefix}/${marker}:denied`;
+    const built = await build(member, target);
+    expect(built.status).toBe("INTERNAL_ERROR");
+    expect(built.error).toMatch(/could not be pushed: push of .*:denied: unauthorized/);
+    const absent = `${prefix}/${marker}:nobodys`;
+    expect(await exists(member, absent)).toMatchObject({ exists: false });
+    const started = await member.api.start({ image: absent, session_id: "denied" });
+    const failed = await member.api.untilStatus(started, "error", 20_000);
+    expect(failed).toMatchObject({
+      verdict: "image_unavailable",
+      status_detail: expect.stringContaining("unauthorized"),
+    });
+  } finally {
+    await member.kill("SIGTERM");
+  }
+});
+
+test("a registry that does not answer is waited for once, for seconds, and then is a no at once", async () => {
+  const [first] = replicas();
+  await registry.pause();
+  try {
+    const timed = async (name: string): Promise<number> => {
+      const began = performance.now();
+      expect(await exists(first, `${prefix}/${name}:1`)).toMatchObject({ exists: false });
+      return performance.now() - began;
+    };
+    expect(await timed("unasked")).toBeLessThan(6_000);
+    expect(await timed("unasked")).toBeLessThan(1_000);
+    expect(await timed("other")).toBeLessThan(1_000);
+  } finally {
+    await registry.unpause();
+  }
+});
