@@ -41,13 +41,14 @@ test.concurrent("FLUSHALL under two gateways that have settled: sessions that ar
   const settledAt = performance.now() + SETTLED_MS;
   const live = await Promise.all(
     cluster.replicas.flatMap(({ api }) =>
-      [1, 2].map(() => api.startReady(stubStart(cluster.image))),
+      [1, 2, 3].map(() => api.startReady(stubStart(cluster.image))),
     ),
   );
   const reads = cluster.gateways.map(({ api }) => watchReads(api, live));
+  const expected = live.map((one) => [idOf(one), idOf(one)]);
   const restart = async (): Promise<void> => {
-    for (const one of live)
-      expect(await startAtBoth(cluster, one.session_id)).toEqual([idOf(one), idOf(one)]);
+    const told = live.map(({ session_id: session }) => startAtBoth(cluster, session));
+    expect(await Promise.all(told)).toEqual(expected);
   };
   await untilTime(settledAt, restart);
   expect(await redisCommand(cluster.redis.url, "FLUSHALL")).toBe("OK");
