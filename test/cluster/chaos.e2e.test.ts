@@ -1,30 +1,14 @@
 import { expect, test } from "vitest";
-import { z } from "zod";
-import { docker } from "../support/docker.ts";
 import { createSeededRandom } from "../support/seeded-random.ts";
 import { until } from "../support/until.ts";
 import type { WireRuntime } from "../support/wire-runtime.ts";
 import { runChaosClient, type Promises } from "./chaos-client.ts";
 import { nextFault, untilHealed } from "./chaos-fault.ts";
 import { startCluster, type Cluster } from "./cluster.ts";
+import { containerSessions } from "./container-sessions.ts";
 
 const ROUNDS = 7;
 const CLIENTS = 3;
-const RECORD_LABEL = "openhands.runtime.record";
-const Labelled = z.object({ sessionId: z.string() });
-
-/** Session and runtime of each container, as its own label says. */
-async function containerSessions(cluster: Cluster): Promise<[session: string, id: string][]> {
-  const ids = await cluster.containers();
-  const format = `{{index .Config.Labels "${RECORD_LABEL}"}}`;
-  const labels = await Promise.all(
-    // One that is being removed is none.
-    ids.map((id) => docker("inspect", "--format", format, id).catch(() => "")),
-  );
-  return labels.flatMap((label, i): [string, string][] =>
-    label === "" ? [] : [[Labelled.parse(JSON.parse(label)).sessionId, ids[i] ?? ""]],
-  );
-}
 
 const textOf = (pairs: Iterable<readonly [string, string]>): string =>
   [...pairs]

@@ -7,10 +7,10 @@ import { until } from "../support/until.ts";
 import type { WireRuntime } from "../support/wire-runtime.ts";
 import { startCluster, type Cluster } from "./cluster.ts";
 import type { Member } from "./member.ts";
-import { startOlderReplica } from "./older-replica.ts";
 import { placedOn } from "./placed-on.ts";
 import { replicaStates, ringOrders } from "./published.ts";
 import { watchReads } from "./read-watch.ts";
+import { startScriptedReplica } from "./scripted-replica.ts";
 
 /** A replica that is back is known with all that it has within that time, and one that leaves is out of the ring. */
 const KNOWN_MS = 2_000;
@@ -188,7 +188,7 @@ test("a replica of an older version, which announces less of itself, is used as 
   await using cluster: Cluster = await startCluster({ replicas: 1 });
   const { gateway } = cluster;
   const replica = first(cluster.replicas);
-  await using older = await startOlderReplica(cluster.redis.url, `older-${replica.id}`);
+  await using older = await startScriptedReplica(cluster.redis.url, `older-${replica.id}`);
   await until(
     () => replicaStates(gateway.api),
     (states) => states.filter(({ state }) => state === "ready").length === 2,

@@ -58,6 +58,43 @@ describe("createDirectory()", () => {
     expect(directory.absentMs("one")).toBe(0);
   });
 
+  test("shows a replica that is gone for a day, and knows it as gone after that", async () => {
+    const { registry, directory, pass } = create();
+    await registry.announce(replica("one"), 2_000);
+    await pass(0);
+    await pass(2_000);
+    await pass(24 * 3_600_000 - 1);
+    expect(directory.absent().map(({ id }) => id)).toEqual(["one"]);
+    await pass(1);
+    expect(directory.absent()).toEqual([]);
+    expect(directory.absentMs("one")).toBeGreaterThanOrEqual(24 * 3_600_000);
+  });
+
+  test("goes by the later one of two announcements of one process, however late the other one is read", async () => {
+    const { registry, directory } = create();
+    const ending = new AbortController();
+    const running = directory.run(ending.signal);
+    const load = (): number | undefined => directory.snapshot().replicas.get("one")?.load;
+    const said = (instance: string, loadVersion: number, told: number): ReplicaInfo =>
+      replica("one", { instance, loadVersion, load: told });
+    await registry.announce(said("first", 1, 1), 1e9);
+    await expect.poll(load).toBe(1);
+    const late = await registry.replicas();
+    await registry.announce(said("first", 2, 2), 1e9);
+    await expect.poll(load).toBe(2);
+    const { replicas } = registry;
+    registry.replicas = async () => late;
+    await directory.refresh();
+    expect(load()).toBe(2);
+    await registry.announce(said("first", 1, 1), 1e9);
+    await registry.announce(said("second", 1, 3), 1e9, "first");
+    registry.replicas = replicas;
+    await directory.refresh();
+    expect(load()).toBe(3);
+    ending.abort();
+    await running;
+  });
+
   test("keeps replicas that answer, however long a registry that takes no writes lacks them", async () => {
     const answering = new Set(["one", "two"]);
     const { registry, directory, pass } = create(answering);

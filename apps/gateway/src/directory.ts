@@ -3,6 +3,7 @@ import { tagOf } from "@remote-runtime/protocol";
 import type { Holding } from "@remote-runtime/placement";
 import type { Change, Registry, ReplicaInfo } from "@remote-runtime/registry";
 import type { Clock, Log } from "@remote-runtime/runtime";
+import { isSameButForLoad, laterOf } from "./announcement.ts";
 import { followRegistry } from "./follow-registry.ts";
 import { createInventories } from "./inventories.ts";
 import { createRecentStarts } from "./recent-starts.ts";
@@ -17,7 +18,7 @@ export interface Directory {
   remember(runtimeId: string, replicaId: string): void;
   /** Whether that was kept in mind. */
   remembers(runtimeId: string): boolean;
-  /** The replicas that were there and are not any more, with what they last said. */
+  /** The replicas that were there within the last day and are not any more, with what they last said. */
   absent(): readonly ReplicaInfo[];
   /**
    * Milliseconds since the registry first answered without that replica; 0 while it is there. One that was never there
@@ -51,6 +52,8 @@ const SETTLE_MS = 10_000;
 /** A gateway that has not looked for so long counts no more. */
 const GATEWAY_MS = 10_000;
 const MOST_ABSENT = 1_000;
+/** After so long a replica that is gone is not shown any more; what was lost with it stays lost. */
+const SHOWN_ABSENT_MS = 24 * 60 * 60 * 1000;
 const MOST_REMEMBERED = 10_000;
 
 type Absence = { info: ReplicaInfo; since: number; heldUntil: number | undefined };
@@ -155,9 +158,13 @@ export function createDirectory({
     }
     leavers.clear();
     if (isLoss && gone.length > 0) unsettle();
+    for (const [id, { since, heldUntil = 0 }] of absences)
+      if (now >= Math.max(heldUntil, since + SHOWN_ABSENT_MS)) absences.delete(id);
     dropOldest(absences, MOST_ABSENT);
     const held = [...absences.values()].filter(({ heldUntil = now }) => now < heldUntil);
-    show([...replicas, ...held.map(({ info }) => info)]);
+    const told = new Map(announced.map((replica) => [replica.id, replica]));
+    const latest = replicas.map((replica) => laterOf(told.get(replica.id), replica));
+    show([...latest, ...held.map(({ info }) => info)]);
   }
 
   const parts = {
@@ -194,6 +201,7 @@ export function createDirectory({
         const { replica } = change;
         const before = snapshot.replicas.get(replica.id);
         if (!before || absences.has(replica.id)) return "look";
+        if (laterOf(before, replica) === before) return "understood";
         announced = announced.map((each) => (each.id === replica.id ? replica : each));
         const now = asWished(replica);
         if (!isSameButForLoad(before, now)) show(announced);
@@ -277,16 +285,6 @@ export function createDirectory({
     },
     run: (signal) => followRegistry({ registry, clock, hear, look, signal }),
   };
-}
-
-/** Whether nothing has changed that the ring or a choice depends on, but for what it has to do and is pulling. */
-function isSameButForLoad(before: ReplicaInfo, now: ReplicaInfo): boolean {
-  return (
-    before.weight === now.weight &&
-    before.engineId === now.engineId &&
-    before.tag === now.tag &&
-    before.draining === now.draining
-  );
 }
 
 function dropOldest(map: Map<string, unknown>, most: number): void {

@@ -104,7 +104,6 @@ export function createRecordReader(options: RecordReaderOptions): RecordReader {
         const problem = `replica ${owner} has just taken over runtime ${record.id}; ask again`;
         throw new ServiceError("unavailable", problem);
       }
-      await registry.releaseSession(record, record.id);
       return ended;
     },
   };

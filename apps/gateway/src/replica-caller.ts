@@ -20,6 +20,7 @@ import type { ReplicaInfo } from "@remote-runtime/registry";
 import type { Clock } from "@remote-runtime/runtime";
 import type { RequestHead } from "@remote-runtime/server";
 import { baseUrlOf, type Routing } from "./base-url.ts";
+import { createSilences } from "./silences.ts";
 
 export type ReplicaCall<K extends RouteName> = {
   replica: ReplicaInfo;
@@ -78,20 +79,12 @@ const FROM_MEMORY: ReadonlySet<RouteName> = new Set([
 const MEMORY_TIMEOUT_MS = 3_000;
 const CALL_TIMEOUT_MS = 10_000;
 const HEALTH_TIMEOUT_MS = 1_000;
-const SILENCE_MS = 2_000;
-const MOST_SILENT = 1_000;
 
 export function createReplicaCaller(options: ReplicaCallerOptions): ReplicaCaller {
   const { routing, publicUrl, clock, local, fetchOf } = options;
-  /** By address, as a replica that came back elsewhere is another matter. */
-  const silentUntil = new Map<string, number>();
+  const silences = createSilences(clock);
   const baseUrl = (replica: ReplicaInfo, request: RequestHead): string =>
     baseUrlOf(request, { replica, routing, publicUrl });
-
-  function markSilent({ internalUrl }: ReplicaInfo): void {
-    if (silentUntil.size >= MOST_SILENT) silentUntil.clear();
-    silentUntil.set(internalUrl, clock.now() + SILENCE_MS);
-  }
 
   return {
     baseUrl,
@@ -103,18 +96,14 @@ export function createReplicaCaller(options: ReplicaCallerOptions): ReplicaCalle
         () => false,
       );
     },
-    isSilent({ internalUrl }) {
-      const until = silentUntil.get(internalUrl);
-      return until !== undefined && clock.now() < until;
-    },
-    hasSilent: () => silentUntil.size > 0,
+    isSilent: ({ internalUrl }) => silences.has(internalUrl),
+    hasSilent: silences.any,
     async call({ replica, route, input, context, placement }) {
       if (local) {
         const told = placement === undefined ? context : { ...context, placement };
         return callHere(local, { route, input, context: told });
       }
-      // One caller finds out whether it answers again; for the others the silence goes on meanwhile.
-      if (silentUntil.has(replica.internalUrl)) markSilent(replica);
+      silences.probe(replica.internalUrl);
       const own = fetchOf?.(replica);
       const client = createClient({
         baseUrl: replica.internalUrl,
@@ -130,11 +119,11 @@ export function createReplicaCaller(options: ReplicaCallerOptions): ReplicaCalle
             ...(placement === undefined ? {} : { [PLACEMENT_HEADER]: placement }),
           },
         });
-        silentUntil.delete(replica.internalUrl);
+        silences.end(replica.internalUrl);
         return answer;
       } catch (error) {
         if (!isNoAnswer(error)) throw error;
-        markSilent(replica);
+        silences.mark(replica.internalUrl);
         throw new ReplicaAwayError(replica.id, error);
       }
     },

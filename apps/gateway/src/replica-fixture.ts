@@ -135,8 +135,7 @@ function createHandlers({ id, tag, registry, runtimes, uploads }: Parts): Handle
   const change = async (runtimeId: string, { owner }: CallContext, to: Partial<RuntimeRecord>) => {
     const record = { ...own(runtimeId, owner), ...to };
     runtimes.set(runtimeId, record);
-    await registry.putRecord(record);
-    if (record.desired === "stopped") await registry.releaseSession(record, runtimeId);
+    await registry.putRecord(record, record.desired === "stopped" ? FOR_EVER_MS : undefined);
     return record;
   };
 

@@ -78,7 +78,6 @@ export function createSimulatedRuntimes({
       };
       records.delete(record.id);
       await registry.putRecord(record, ENDED_MS);
-      await registry.releaseSession(record, record.id);
       return show(record, context);
     },
     pause: async ({ body }, context) => show(own(body.runtime_id, context.owner), context),

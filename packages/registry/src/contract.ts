@@ -89,13 +89,18 @@ function describeSessions(make: () => Promise<RegistryFixture>): void {
     expect(holders).not.toEqual([before]);
   });
 
-  test("releaseSession() frees the session for its holder only", async () => {
+  test("putRecord() with a time frees the session for its holder only", async () => {
     await using fixture = await make();
     const { registry, other } = fixture;
+    const ended = (id: string) => exampleRecord(id, { ...KEY, desired: "stopped" });
     await registry.claimSession(KEY, A);
-    await other.releaseSession(KEY, B);
+    await other.putRecord(exampleRecord(A, KEY));
+    await other.putRecord(ended(B), FOREVER_MS);
     expect(await registry.sessionHolder(KEY)).toBe(A);
-    await other.releaseSession(KEY, A);
+    const foreign = { ...ended(A), replicaId: "replica-2" };
+    expect(await other.putRecord(foreign, FOREVER_MS)).toBe("replica-1");
+    expect(await registry.sessionHolder(KEY)).toBe(A);
+    await other.putRecord(ended(A), FOREVER_MS);
     expect(await registry.sessionHolder(KEY)).toBeUndefined();
     expect(await other.claimSession(KEY, B)).toBe(B);
   });

@@ -17,6 +17,7 @@ import { RuntimeId } from "./runtime-id.ts";
 export function createMemoryRegistry(options: { now: () => number }): Registry {
   const { now } = options;
   const changes = createChangeListeners();
+  const sessions = createSessions();
   let closed = false;
 
   /** Every method goes through here, so that all of them end with close(). */
@@ -29,8 +30,10 @@ export function createMemoryRegistry(options: { now: () => number }): Registry {
     ...memoryPresence({ open, now, changes }),
     ...gatewayCount({ open, now }),
     ...groups({ open, now, changes }),
-    ...sessions(open),
-    ...records({ open, now }),
+    ...records({ open, now, sessions }),
+    claimSession: (key, runtimeId, replacing) =>
+      open(() => sessions.claim(key, runtimeId, replacing)),
+    sessionHolder: (key) => open(() => sessions.holderOf(key)),
     onChange: (listener) => changes.add(listener),
     async close() {
       closed = true;
@@ -61,24 +64,24 @@ function groups(deps: {
   };
 }
 
-function sessions(open: Open): Pick<Registry, "claimSession" | "releaseSession" | "sessionHolder"> {
+type Sessions = ReturnType<typeof createSessions>;
+
+function createSessions() {
   const holders = new Map<string, string>();
   const keyText = (key: SessionKey) => JSON.stringify([key.owner, key.sessionId]);
   const holderOf = (key: SessionKey) => RuntimeId.safeParse(holders.get(keyText(key))).data;
 
   return {
-    claimSession: (key, runtimeId, replacing) =>
-      open(() => {
-        const holder = holderOf(key);
-        if (holder !== undefined && holder !== replacing) return holder;
-        holders.set(keyText(key), runtimeId);
-        return runtimeId;
-      }),
-    releaseSession: (key, runtimeId) =>
-      open(() => {
-        if (holderOf(key) === runtimeId) holders.delete(keyText(key));
-      }),
-    sessionHolder: (key) => open(() => holderOf(key)),
+    holderOf,
+    claim(key: SessionKey, runtimeId: string, replacing: string | undefined): string {
+      const holder = holderOf(key);
+      if (holder !== undefined && holder !== replacing) return holder;
+      holders.set(keyText(key), runtimeId);
+      return runtimeId;
+    },
+    release(key: SessionKey, runtimeId: string): void {
+      if (holderOf(key) === runtimeId) holders.delete(keyText(key));
+    },
   };
 }
 
@@ -90,18 +93,20 @@ type Records = Pick<
 /** Of a record of any version. */
 const Owned = z.object({ replicaId: z.string() });
 
-function records(deps: { open: Open; now: () => number }): Records {
-  const { open, now } = deps;
+function records(deps: { open: Open; now: () => number; sessions: Sessions }): Records {
+  const { open, now, sessions } = deps;
   const entries = createMemoryEntries(now);
   const read = (id: string) => parseEntry(RuntimeRecord, entries.get(id)?.text);
   const ownerOf = (id: string) => parseEntry(Owned, entries.get(id)?.text)?.replicaId;
 
   return {
-    putRecord: (record, ttlMs = Number.POSITIVE_INFINITY) =>
+    putRecord: (record, ttlMs) =>
       open(() => {
         const owner = ownerOf(record.id);
         if (owner !== undefined && owner !== record.replicaId) return owner;
-        entries.set(record.id, { text: JSON.stringify(record), expiresAt: now() + ttlMs });
+        const expiresAt = now() + (ttlMs ?? Number.POSITIVE_INFINITY);
+        entries.set(record.id, { text: JSON.stringify(record), expiresAt });
+        if (ttlMs !== undefined) sessions.release(record, record.id);
         return undefined;
       }),
     takeOver: (runtimeId, from, to) =>

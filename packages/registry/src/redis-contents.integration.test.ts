@@ -60,7 +60,7 @@ test("what is of another type is absent, hinders nobody, and is replaced by what
   expect(await registry.recordsOfReplica("replica-1")).toEqual([exampleRecord(B)]);
   expect(await registry.takeOver(A, "replica-1", "replica-2")).toBeUndefined();
   expect(await registry.sessionHolder(session)).toBeUndefined();
-  await registry.releaseSession(session, A);
+  await registry.putRecord(exampleRecord(B, session), FOREVER_MS);
   await registry.withdraw("r1", exampleReplica("r1").instance);
   expect(await registry.changeInventory("r1", { added: images, removed: [] })).toBe(false);
   for (const place of places) expect(await raw.type(prefix + place)).toBe("list");

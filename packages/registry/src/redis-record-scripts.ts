@@ -1,9 +1,12 @@
 import { NOW, TEXT, TEXT_FIELD } from "./lua.ts";
 
 export const RECORD_SCRIPTS = {
-  /** record, recordIndex | body, ttlMs or '', id, replica id → the replica that has it: then nothing is written */
+  /**
+   * record, recordIndex, session | body, ttlMs or '', id, replica id → the replica that has it: then nothing is written.
+   * With a time the session is free, unless another runtime holds it.
+   */
   putRecord: {
-    numberOfKeys: 2,
+    numberOfKeys: 3,
     lua: `${NOW}${TEXT}${TEXT_FIELD}
 local owner = field(text(KEYS[1]), 'replicaId')
 if owner ~= '' and owner ~= ARGV[4] then return owner end
@@ -13,6 +16,7 @@ if ARGV[2] == '' then
 else
   redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
   expires = now + ARGV[2]
+  if text(KEYS[3]) == ARGV[3] then redis.call('DEL', KEYS[3]) end
 end
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
 redis.call('ZADD', KEYS[2], expires, ARGV[3])

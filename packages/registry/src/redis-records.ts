@@ -27,7 +27,7 @@ export function redisRecords(
   return {
     async putRecord(record, ttlMs) {
       const { id, replicaId } = record;
-      const places = [keys.record(id), keys.recordIndex(replicaId)];
+      const places = [keys.record(id), keys.recordIndex(replicaId), keys.session(record)];
       const ttl = ttlMs === undefined ? "" : wholeMs(ttlMs);
       const values = [JSON.stringify(record), ttl, id, replicaId];
       const owner = await link.call((redis) => redis.putRecord(...places, ...values));

@@ -70,15 +70,12 @@ function sessions(
   link: RedisLink,
   keys: Keys,
   epoch: RedisEpoch,
-): Pick<Registry, "claimSession" | "releaseSession" | "sessionHolder"> {
+): Pick<Registry, "claimSession" | "sessionHolder"> {
   return {
     claimSession: (key, runtimeId, replacing = "") =>
       link.call(async (redis) =>
         z.string().parse(await redis.takeSession(keys.session(key), runtimeId, replacing)),
       ),
-    async releaseSession(key, runtimeId) {
-      await link.call((redis) => redis.freeSession(keys.session(key), runtimeId));
-    },
     async sessionHolder(key) {
       const { holder, hasLost } = await link.call(async (redis) => {
         const before = epoch.seen();

@@ -31,12 +31,6 @@ if held and holder ~= ARGV[2] then return holder end
 redis.call('SET', KEYS[1], ARGV[1])
 return ARGV[1]`,
   },
-  /** session | runtime id */
-  freeSession: {
-    numberOfKeys: 1,
-    lua: `${TEXT}
-if text(KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end`,
-  },
 } as const;
 
 /** A client that has SCRIPTS as methods: first the keys, then the arguments. */

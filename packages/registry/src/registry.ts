@@ -59,8 +59,6 @@ export interface Registry {
    * With `replacing`, a holder of that id is replaced in the same step.
    */
   claimSession(key: SessionKey, runtimeId: string, replacing?: string): Promise<string>;
-  /** Gives the session back, if `runtimeId` still holds it. */
-  releaseSession(key: SessionKey, runtimeId: string): Promise<void>;
   /**
    * The id of the runtime that holds the session. Throws ServiceError `unavailable` where all that was stored has been lost
    * since this process last looked, here or in `replicas` (Redis): "nobody" would not be the truth. Whichever call notices
@@ -69,8 +67,9 @@ export interface Registry {
   sessionHolder(key: SessionKey): Promise<string | undefined>;
 
   /**
-   * Writes the record; with `ttlMs` it is forgotten after that time, and not live from now on (ended runtimes). Where the
-   * stored one belongs to another replica nothing is written, and that replica's id is returned.
+   * Writes the record; with `ttlMs` it is forgotten after that time, and not live from now on (ended runtimes), and its
+   * session is given back in the same step, if it still holds it. Where the stored one belongs to another replica nothing is
+   * written, and that replica's id is returned.
    */
   putRecord(record: RuntimeRecord, ttlMs?: number): Promise<string | undefined>;
   /** Gives the record with its remaining time to another replica, and returns it; `undefined` if `from` does not have it. */

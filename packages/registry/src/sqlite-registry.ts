@@ -71,13 +71,10 @@ function groups(deps: {
 function sessions(deps: {
   db: DatabaseSync;
   open: Open;
-}): Pick<Registry, "claimSession" | "releaseSession" | "sessionHolder"> {
+}): Pick<Registry, "claimSession" | "sessionHolder"> {
   const { db, open } = deps;
   const get = db.prepare("SELECT runtime_id FROM session WHERE owner = ? AND session_id = ?");
   const put = db.prepare("REPLACE INTO session (owner, session_id, runtime_id) VALUES (?, ?, ?)");
-  const release = db.prepare(
-    "DELETE FROM session WHERE owner = ? AND session_id = ? AND runtime_id = ?",
-  );
   const holderOf = (key: SessionKey) =>
     RuntimeId.safeParse(get.get(key.owner, key.sessionId)?.["runtime_id"]).data;
 
@@ -90,8 +87,6 @@ function sessions(deps: {
         put.run(key.owner, key.sessionId, runtimeId);
         return runtimeId;
       }),
-    releaseSession: (key, runtimeId) =>
-      open(() => void release.run(key.owner, key.sessionId, runtimeId)),
     sessionHolder: (key) => open(() => holderOf(key)),
   };
 }
@@ -113,6 +108,9 @@ function records(deps: { db: DatabaseSync; open: Open; now: () => number }): Rec
   const put = db.prepare(
     "REPLACE INTO record (id, replica_id, body, expires_at) VALUES (?, ?, ?, ?)",
   );
+  const release = db.prepare(
+    "DELETE FROM session WHERE owner = ? AND session_id = ? AND runtime_id = ?",
+  );
   const move = db.prepare("UPDATE record SET replica_id = ?, body = ? WHERE id = ?");
   const bodyOf = (id: string) => get.get(id, now())?.["body"];
   const read = (id: string) => parseEntry(RuntimeRecord, bodyOf(id));
@@ -123,6 +121,8 @@ function records(deps: { db: DatabaseSync; open: Open; now: () => number }): Rec
         const owner = get.get(record.id, now())?.["replica_id"];
         if (owner !== undefined && owner !== record.replicaId) return String(owner);
         const expiresAt = ttlMs === undefined ? null : expiry(now(), ttlMs);
+        // First: one whose end is not on record yet claims its session again.
+        if (ttlMs !== undefined) release.run(record.owner, record.sessionId, record.id);
         put.run(record.id, record.replicaId, JSON.stringify(record), expiresAt);
         return undefined;
       }),

@@ -226,6 +226,21 @@ describe("a registry that is away when a process begins", () => {
   });
 });
 
+test("a stop that was answered while the registry was away is on record as soon as that is back", async () => {
+  const { world, life, id } = await startIn(createWorld());
+  world.registry.setAway(true);
+  life.stop(id);
+  await world.clock.settle();
+  expect(world.engine.containers.has(id)).toBe(false);
+  world.registry.setAway(false);
+  await world.clock.settle();
+  life.kill();
+  const heir = await world.beginAndRun();
+  expect(heir.state(id)).toBe("unknown");
+  expect(await world.registry.record(id)).toMatchObject({ verdict: "stopped" });
+  expect(await world.registry.sessionHolder(order())).toBeUndefined();
+});
+
 test("what only the registry knows is taken over late, whoever reads it first", async () => {
   const world = createWorld();
   const { life, id: lost } = await startIn(world);
@@ -251,12 +266,13 @@ test("what only the registry knows is taken over late, whoever reads it first", 
 
 test("a runtime that a gateway has ended meanwhile is ended, not written anew", async () => {
   const { world, life, id } = await startIn(createWorld());
+  const record = await world.registry.record(id);
+  if (!record) throw new Error("no record");
   world.registry.setAway(true);
   life.pause(id);
   await world.clock.advance(3_000);
+  // The gateway has found it again before the replica does.
   world.registry.setAway(false);
-  const record = await world.registry.record(id);
-  if (!record) throw new Error("no record");
   await world.registry.putRecord({
     ...record,
     desired: "stopped",

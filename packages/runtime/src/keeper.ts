@@ -1,3 +1,4 @@
+import type { Registry } from "@remote-runtime/registry";
 import type { Adopter } from "./adopter.ts";
 import { agrees } from "./agrees.ts";
 import type { Clock } from "./clock.ts";
@@ -28,6 +29,7 @@ export interface Keeper {
 
 export type KeeperOptions = {
   engine: Pick<Engine, "list" | "watch">;
+  registry: Pick<Registry, "onChange">;
   roster: Roster;
   reconciler: Pick<Reconciler, "wake" | "suspect" | "shown">;
   adopter: Pick<Adopter, "adoptUnknown" | "catchUp">;
@@ -123,6 +125,10 @@ export function createKeeper(options: KeeperOptions): Keeper {
   return {
     async run(signal) {
       engine.watch(onEngineEvent, signal);
+      // A registry that is back is told at once what it has missed: until then nobody else knows of a stop, say.
+      const unsubscribe = options.registry.onChange(({ kind }) => {
+        if (kind === "unknown") void catchUpNow();
+      });
       // What happened between the adoption and this moment.
       await compareNow();
       await Promise.all([
@@ -130,6 +136,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
         every(REAP_MS, signal, reapNow),
         every(CATCH_UP_MS, signal, catchUpNow),
       ]);
+      unsubscribe();
     },
     async republish() {
       ledger.distrust();

@@ -111,8 +111,7 @@ export function createLedger(options: LedgerOptions): Ledger {
     try {
       const owner = await registry.putRecord(record, isEnded ? ENDED_MS : undefined);
       if (owner !== undefined) options.onLost(id, owner);
-      else if (isEnded) await registry.releaseSession(record, id);
-      else if (isUnclaimed) await claimLate(record);
+      else if (isUnclaimed && !isEnded) await claimLate(record);
     } catch (error) {
       if (isUnclaimed) unclaimed.add(id);
       throw error;

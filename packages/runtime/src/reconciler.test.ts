@@ -173,7 +173,7 @@ describe("a resume of one that failed", () => {
     const { world, life, id } = await startIn(createWorld());
     world.engine.crash(id, 1);
     await world.clock.settle();
-    await world.registry.releaseSession(order(), id);
+    world.registry.lose();
     life.resume(id);
     await world.clock.settle();
     expect(await world.registry.sessionHolder(order())).toBe(id);

@@ -1,6 +1,11 @@
 import { createImageStore, type InjectStore } from "@remote-runtime/image";
 import { ServiceError, type RuntimeSpec } from "@remote-runtime/protocol";
-import { createMemoryRegistry, type Registry, type RuntimeRecord } from "@remote-runtime/registry";
+import {
+  createMemoryRegistry,
+  type Change,
+  type Registry,
+  type RuntimeRecord,
+} from "@remote-runtime/registry";
 import { onTestFinished } from "vitest";
 import type { AdmissionLimits } from "./admission.ts";
 import type { Engine } from "./engine.ts";
@@ -210,8 +215,20 @@ function stateOf(record: RuntimeRecord | undefined): string {
 function createTestRegistry(clock: ManualClock): TestRegistry {
   let stored = createMemoryRegistry({ now: clock.now });
   let isAway = false;
+  const listeners = new Set<(change: Change) => void>();
   const controls = {
-    setAway: (away: boolean) => void (isAway = away),
+    setAway(away: boolean) {
+      const isBack = isAway && !away;
+      isAway = away;
+      if (isBack)
+        queueMicrotask(() => {
+          for (const listener of listeners) listener({ kind: "unknown" });
+        });
+    },
+    onChange(listener: (change: Change) => void) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
     lose: () => void (stored = createMemoryRegistry({ now: clock.now })),
   };
   return intercepted<TestRegistry>(

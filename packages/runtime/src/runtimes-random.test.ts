@@ -113,7 +113,7 @@ const accidents: Commands = oneOf(
       ({ world }) => world.engine.failOn(method, new ServiceError(code, "chance"), times),
     ]),
   fc
-    .oneof(methods, fc.constantFrom("putRecord", "claimSession", "record", "releaseSession"))
+    .oneof(methods, fc.constantFrom("putRecord", "claimSession", "record"))
     .map((method) => [`mute ${method}`, ({ world }) => void (world.muted = method)]),
   fc
     .nat({ max: 3 })

@@ -6,8 +6,8 @@ import { z } from "zod";
 import { redisCommand } from "../support/redis-command.ts";
 import { PREFIX } from "./published.ts";
 
-/** A replica of an older version: it answers the API, and announces less of itself. It runs nothing. */
-export interface OlderReplica extends AsyncDisposable {
+/** A replica of another version, on an engine of its own: it answers the API, and runs nothing. */
+export interface ScriptedReplica extends AsyncDisposable {
   readonly id: string;
   /** Ids of the runtimes that were started there and not stopped. */
   started(): string[];
@@ -17,7 +17,15 @@ const Start = z.object({ session_id: z.string(), image: z.string() });
 const Named = z.object({ runtime_id: z.string() });
 const ANNOUNCED_MS = 60_000;
 
-export async function startOlderReplica(redisUrl: string, id: string): Promise<OlderReplica> {
+/**
+ * Announces itself with what the very first version said, and `more` over that: by default an older replica. Disposing ends
+ * it without a goodbye; its announcement lives on.
+ */
+export async function startScriptedReplica(
+  redisUrl: string,
+  id: string,
+  more: Readonly<Record<string, unknown>> = {},
+): Promise<ScriptedReplica> {
   const runtimes = new Map<string, RuntimeObject>();
   const server = createServer((incoming, outgoing) => {
     const answer = async (): Promise<void> => {
@@ -104,6 +112,7 @@ export async function startOlderReplica(redisUrl: string, id: string): Promise<O
     version: "0.0.1",
     load: 0,
     draining: false,
+    ...more,
   };
   const until = String(Date.now() + ANNOUNCED_MS);
   const words = [`${PREFIX}replica:${id}`, JSON.stringify(entry), "PX", String(ANNOUNCED_MS)];
