@@ -43,15 +43,17 @@ export function createClientReplay(
     throw new Error(`${trace.client}: ${path} answered ${answer.status}: ${answer.text}`);
   }
 
+  /** It goes on at the URL of each answer, also of one that says no. */
   async function followUrl(): Promise<void> {
-    const there = ImageAnswer.parse(
-      (await ask([200], `/image_exists?image=${encodeURIComponent(server.image)}`)).json(),
-    );
-    const missing = ImageAnswer.parse(
-      (await ask([200], "/image_exists?image=docker.io/xingyaoww/none:1")).json(),
-    );
-    if (!there.exists || missing.exists) throw new Error(`${trace.client}: /image_exists is wrong`);
-    base = there.url;
+    for (const [image, expected] of [
+      ["docker.io/xingyaoww/none:1", false],
+      [server.image, true],
+    ] as const) {
+      const path = `/image_exists?image=${encodeURIComponent(image)}`;
+      const { exists, url } = ImageAnswer.parse((await ask([200], path)).json());
+      if (exists !== expected) throw new Error(`${trace.client}: ${path} answered ${exists}`);
+      base = url;
+    }
   }
 
   /** Old ones compare the code of /start with 201 and of all others with 200. */

@@ -11,6 +11,8 @@ export interface RealClientOptions {
     | "v0_remote_runtime.py"
     | "v0_runtime_builder.py"
     | "app_server.py";
+  /** The interpreter, for an image that has several. Default: `python`. */
+  readonly python?: string;
   /** Base URL of the server under test, reachable from the host's own network. */
   readonly apiUrl: string;
   readonly apiKey: string;
@@ -90,7 +92,7 @@ function dockerArguments(name: string, options: RealClientOptions): string[] {
     `--volume=${fileURLToPath(new URL(".", import.meta.url))}:/driver:ro`,
     ...Object.entries(variables).map(([key, value]) => `--env=${key}=${value}`),
     options.image,
-    "python",
+    options.python ?? "python",
     `/driver/${options.driver}`,
   ];
 }

@@ -1,9 +1,9 @@
-"""RemoteRuntime of openhands-ai, unmodified, through the life of one sandbox.
+"""RemoteRuntime of openhands-ai, unmodified, any release, through the life of one sandbox.
 
 Environment: API_URL, API_KEY, SERVER_IMAGE; READY_TIMEOUT_SECONDS (default 180) bounds each wait for a boot.
 """
 
-import asyncio
+import io
 import os
 import random
 import tempfile
@@ -12,6 +12,7 @@ import uuid
 import zipfile
 from pathlib import Path
 
+import v0_release as release
 from steps import (
     expect,
     expect_gone,
@@ -28,58 +29,41 @@ NOTE = "first line\nsecond line with ünïcode\n"
 
 def drive() -> None:
     with step("import"):
-        import openhands.runtime.impl.remote.remote_runtime  # noqa: F401 - half a minute on a busy machine
+        release.import_release()
 
     session_id = uuid.uuid4().hex
-    runtime = new_runtime(session_id, keep_runtime_alive=True)
-    with step("image_exists"):
-        image = required("SERVER_IMAGE")
-        expect(runtime.runtime_builder.image_exists(image), f"the server has {image}")
-
     with stopped_after_failure(session_id):
         with step("start") as seen:
-            connect(runtime)
+            runtime = new_runtime(session_id)
+            release.connect(runtime)
             seen["runtime_id"] = runtime.runtime_id
             seen["url"] = runtime.runtime_url
+        with step("image_exists"):
+            image = required("SERVER_IMAGE")
+            expect(runtime.runtime_builder.image_exists(image), f"the server has {image}")
         work(runtime, session_id)
-        resumed = pause_and_resume(runtime, session_id)
+        if release.can_pause(runtime):
+            runtime = pause_and_resume(runtime, session_id)
         with step("stop"):
-            resumed.close()
+            runtime.close()
             expect_gone(session_id)
 
 
 def new_runtime(session_id: str, *, attach_to_existing: bool = False, **sandbox):
-    from openhands.core.config import OpenHandsConfig
-    from openhands.events import EventStream
-    from openhands.llm.llm_registry import LLMRegistry
-    from openhands.runtime.impl.remote.remote_runtime import RemoteRuntime
-    from openhands.storage.memory import InMemoryFileStore
-
-    config = OpenHandsConfig(
-        workspace_mount_path_in_sandbox="/workspace", run_as_openhands=False, enable_browser=False
-    )
     options = {
         "api_key": required("API_KEY"),
         "remote_runtime_api_url": required("API_URL"),
         "runtime_container_image": required("SERVER_IMAGE"),
         "remote_runtime_init_timeout": READY_TIMEOUT_SECONDS,
-        "runtime_startup_env_vars": {"FROM_CLIENT": "a b"},
+        "runtime_startup_env_vars": {
+            "FROM_CLIENT": "a b",
+            # Read by the image that has servers of several releases.
+            "OLD_RELEASE": os.environ.get("OLD_RELEASE", ""),
+        },
+        "keep_runtime_alive": False,
         **sandbox,
     }
-    for name, value in options.items():
-        setattr(config.sandbox, name, value)
-    return RemoteRuntime(
-        config=config,
-        # One stream each: a stream takes a single runtime per session.
-        event_stream=EventStream(session_id, InMemoryFileStore()),
-        llm_registry=LLMRegistry(config),
-        sid=session_id,
-        attach_to_existing=attach_to_existing,
-    )
-
-
-def connect(runtime) -> None:
-    asyncio.run(runtime.connect())
+    return release.new_runtime(session_id, attach_to_existing=attach_to_existing, sandbox=options)
 
 
 def work(runtime, session_id: str) -> None:
@@ -106,8 +90,9 @@ def work(runtime, session_id: str) -> None:
         copy_both_ways(runtime)
 
     with step("attach"):
-        second = new_runtime(session_id, attach_to_existing=True)
-        connect(second)
+        # 0.10.0 stops what it only attached to, unless it is told to keep it.
+        second = new_runtime(session_id, attach_to_existing=True, keep_runtime_alive=True)
+        release.connect(second)
         expect(second.runtime_id == runtime.runtime_id, "the same runtime", second.runtime_id)
         expect_note(second)
         second.close()
@@ -116,24 +101,21 @@ def work(runtime, session_id: str) -> None:
 
 def pause_and_resume(runtime, session_id: str):
     with step("pause"):
+        runtime.config.sandbox.keep_runtime_alive = True
         runtime.close()
         status = session_status(session_id)
         expect(status == "paused", "paused at the next look", status)
 
     resumed = new_runtime(session_id)
     with step("resume"):
-        connect(resumed)
+        release.connect(resumed)
         expect(resumed.runtime_id == runtime.runtime_id, "the same runtime", resumed.runtime_id)
         expect_note(resumed)
     return resumed
 
 
 def command(runtime, text: str):
-    from openhands.events.action import CmdRunAction
-
-    action = CmdRunAction(command=text)
-    action.set_hard_timeout(60)
-    return runtime.run(action)
+    return runtime.run(release.command_action(text, timeout=60))
 
 
 def expect_note(runtime) -> None:
@@ -152,12 +134,11 @@ def copy_both_ways(runtime) -> None:
 
     listed = runtime.list_files("/workspace/up")
     expect(sorted(listed) == ["a b.bin", "deep/"], "the copied folder", listed)
-    archive = runtime.copy_from("/workspace/up")
-    with zipfile.ZipFile(archive) as copied:
+    archive = release.copied_out(runtime, "/workspace/up")
+    with zipfile.ZipFile(io.BytesIO(archive)) as copied:
         names = [name for name in copied.namelist() if name.endswith("a b.bin")]
         expect(len(names) == 1, "one file of that name in the archive", copied.namelist())
         expect(copied.read(names[0]) == payload, "the bytes come back unchanged")
-    archive.unlink()
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def drive() -> None:
     runtime = life.new_runtime(session_id, runtime_container_image=hashed)
     with stopped_after_failure(session_id):
         with step("start"):
-            life.connect(runtime)
+            life.release.connect(runtime)
         with step("command") as seen:
             result = life.command(runtime, "cat /again; ls /built/openhands/__init__.py")
             seen["output"] = result.content

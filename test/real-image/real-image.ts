@@ -8,6 +8,7 @@ export const realImages = {
   "v1-client": "openhands-test/v1-client:1.58.2",
   "v0-runtime": "openhands-test/v0-runtime:1.6.0",
   "v0-client": "openhands-test/v0-client:1.6.0",
+  "old-clients": "openhands-test/old-clients:1",
   "k8s-tools": "openhands-test/k8s-tools:1",
   engine: "openhands-test/engine:1",
   registry: "openhands-test/registry:1",
