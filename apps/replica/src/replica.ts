@@ -4,9 +4,9 @@ import {
   createDocker,
   createDockerEngine,
   discoverReach,
+  engineAddress,
   inspectSelf,
   pingEngine,
-  type Self,
 } from "@remote-runtime/docker";
 import { createImageStore } from "@remote-runtime/image";
 import { newRuntimeId, replicaTagOf, routes, type Handlers } from "@remote-runtime/protocol";
@@ -30,6 +30,7 @@ import {
 import type { SandboxConfig } from "./config.ts";
 import { bindAddressOf } from "./bind-address.ts";
 import { budgetOf } from "./budget.ts";
+import { composeName } from "./compose-name.ts";
 import { createBuildService } from "./build-service.ts";
 import { createDrain } from "./drain.ts";
 import { createHandlers } from "./handlers.ts";
@@ -90,7 +91,8 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
   const { config, host, registry, keyring, metrics, log, version } = options;
   const wildcardBase = config.RUNTIME_URL_BASE ?? null;
   const docker = createDocker();
-  await waitForEngine(() => pingEngine(docker), { log, signal: options.signal });
+  const waiting = { address: engineAddress(docker), log, signal: options.signal };
+  await waitForEngine(() => pingEngine(docker), waiting);
   const sandboxNetwork = config.SANDBOX_NETWORK;
   const { bindAddress, dialHost } = await bindAddressOf(host);
   const reach = await discoverReach(docker, {
@@ -290,10 +292,4 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     },
     drain: drain.run,
   };
-}
-
-/** Other projects on the same engine have a `replica-1` too. */
-function composeName(self: Self | undefined): string | undefined {
-  if (!self?.composeService) return undefined;
-  return `${self.composeProject}-${self.composeService}-${self.composeNumber}`;
 }
