@@ -46,7 +46,8 @@ export function engineAddress(docker: Docker): string {
   const [host, port, socketPath] = ["host", "port", "socketPath"].map((name): unknown =>
     Reflect.get(docker.modem, name),
   );
-  if (typeof host === "string" && host !== "") return port ? `${host}:${String(port)}` : host;
+  if (typeof host === "string" && host !== "")
+    return typeof port === "string" && port !== "" ? `${host}:${port}` : host;
   // Without a DOCKER_HOST the client finds the socket out at each call.
   return typeof socketPath === "string" ? socketPath : "the local socket";
 }
