@@ -16,4 +16,8 @@ test("readGatewayConfig() reads the owners whose keys may drain", () => {
     "ops",
     "alice",
   ]);
+  for (const OPERATORS of ["", "  ", ","])
+    expect(() => readGatewayConfig({ ...given, OPERATORS })).toThrow(
+      /OPERATORS.*OPERATORS=ops,alice/,
+    );
 });

@@ -43,6 +43,12 @@ export const environmentNames: readonly string[] = [...Object.keys(shape), ...ke
 
 /** Throws ConfigError that lists everything that is wrong. */
 export function readGatewayConfig(env: Environment): GatewayConfig {
+  // Elsewhere an empty value is none; here that would let in everybody where nobody may have been meant.
+  if (env["OPERATORS"]?.trim() === "") {
+    const advice =
+      "name the owners of the keys, e.g. OPERATORS=ops,alice, or leave it out for everybody";
+    throw new ConfigError([`OPERATORS is empty; ${advice}`]);
+  }
   const config = readEnvironment(schema, env, { aliases: keyAliases });
   const { LOAD_BOUND: soft, HARD_LOAD_BOUND: hard } = config;
   if (hard >= soft) return config;

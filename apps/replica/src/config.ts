@@ -7,6 +7,7 @@ import {
   type Environment,
 } from "@remote-runtime/server";
 import { z } from "zod";
+import { dockerHost } from "./docker-host-setting.ts";
 import { injectMappings } from "./inject-setting.ts";
 import { registryFolder, registryProblems } from "./registry-setting.ts";
 
@@ -14,6 +15,8 @@ const { apiKeys, choice, integer, port, portRange, seconds, text, url } = envVal
 
 /** What sandboxes may use and how long they live; the same for a replica and for the standalone server. */
 const sandboxShape = {
+  /** Read by the Docker client itself. Unset: the local socket. */
+  DOCKER_HOST: dockerHost().optional(),
   /** `auto`: found out at start. */
   SANDBOX_REACH: choice(["auto", "bridge", "network", "published"]).default("auto"),
   SANDBOX_NETWORK: text("openhands-sandboxes").default("openhands-sandboxes"),
@@ -80,11 +83,10 @@ export const keyAliases = {
 export type SandboxConfig = z.output<typeof sandboxSchema>;
 export type ReplicaConfig = z.output<typeof replicaSchema>;
 
-/** Every variable that a replica reads. DOCKER_HOST is read by the Docker client. */
+/** Every variable that a replica reads. */
 export const environmentNames: readonly string[] = [
   ...Object.keys(replicaShape),
   ...keyAliases.API_KEYS,
-  "DOCKER_HOST",
 ];
 
 /** Throws ConfigError that lists everything that is wrong. */

@@ -12,7 +12,6 @@ import {
 import type { Registry, RuntimeRecord } from "@remote-runtime/registry";
 import {
   holdsCompute,
-  isLive,
   sessionKeyOf,
   urlFormOf,
   viewOf,
@@ -25,10 +24,13 @@ import { isBehindGateway } from "./public-address.ts";
 
 export type HandlersOptions = Pick<BuildHandlersOptions, "builds" | "receive"> & {
   replicaId: string;
-  runtimes: Runtimes;
-  images: ImageStore;
-  published: PublishedImages;
-  registry: Registry;
+  runtimes: Pick<
+    Runtimes,
+    "start" | "stop" | "pause" | "resume" | "get" | "bySession" | "list" | "touch"
+  >;
+  images: Pick<ImageStore, "held">;
+  published: Pick<PublishedImages, "has">;
+  registry: Pick<Registry, "record">;
   addressOf: (request: Request) => PublicAddress;
   urlPolicy: UrlPolicy;
   registryPrefix: string;
@@ -59,10 +61,10 @@ export function createHandlers(options: HandlersOptions): Handlers {
     return record;
   }
 
-  /** Memory lacks a live runtime while it is being taken over: it is not to be said that something was done with it. */
+  /** Memory lacks a runtime while it is being taken over: it is not to be said that something was done with it. */
   function done(changed: RuntimeRecord | undefined, found: RuntimeRecord): RuntimeRecord {
     const record = changed ?? found;
-    if (changed || !isLive(record)) return record;
+    if (changed || record.desired === "stopped") return record;
     throw new ServiceError("unavailable", `runtime ${record.id} is being taken over; ask again`);
   }
 

@@ -4,6 +4,7 @@ import {
   createDocker,
   createDockerEngine,
   discoverReach,
+  engineAddress,
   inspectSelf,
   pingEngine,
 } from "@remote-runtime/docker";
@@ -88,7 +89,8 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
   const { config, host, registry, keyring, metrics, log, version } = options;
   const wildcardBase = config.RUNTIME_URL_BASE ?? null;
   const docker = createDocker();
-  await waitForEngine(() => pingEngine(docker), { log, signal: options.signal });
+  const waiting = { address: engineAddress(docker), log, signal: options.signal };
+  await waitForEngine(() => pingEngine(docker), waiting);
   const sandboxNetwork = config.SANDBOX_NETWORK;
   const { bindAddress, dialHost } = await bindAddressOf(host);
   const reach = await discoverReach(docker, {

@@ -10,14 +10,21 @@ const RETRY_MS = 1_000;
 export async function waitForEngine(
   ping: () => Promise<boolean>,
   {
+    address,
     log,
     signal,
     retryMs = RETRY_MS,
-  }: { log: Pick<Log, "warn" | "info">; signal: AbortSignal; retryMs?: number },
+  }: {
+    /** Where it is looked for. */
+    address: string;
+    log: Pick<Log, "warn" | "info">;
+    signal: AbortSignal;
+    retryMs?: number;
+  },
 ): Promise<void> {
   if (await ping()) return;
   log.warn(
-    "the Docker engine does not answer yet (DOCKER_HOST, or the local socket); waiting for it",
+    `the Docker engine at ${address} does not answer yet; waiting for it (DOCKER_HOST says where it is)`,
   );
   for (;;) {
     // The timer would reject with an error of its own, which nobody could tell from a fault.

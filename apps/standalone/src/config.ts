@@ -36,12 +36,8 @@ const schema = z.object(shape);
 
 export type StandaloneConfig = z.output<typeof schema>;
 
-/** Every variable that the standalone server reads. DOCKER_HOST is read by the Docker client. */
-export const environmentNames: readonly string[] = [
-  ...Object.keys(shape),
-  ...keyAliases.API_KEYS,
-  "DOCKER_HOST",
-];
+/** Every variable that the standalone server reads. */
+export const environmentNames: readonly string[] = [...Object.keys(shape), ...keyAliases.API_KEYS];
 
 export const USAGE = `Usage: npm start -- [--host ADDRESS] [--port PORT]
 

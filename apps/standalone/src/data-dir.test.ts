@@ -2,12 +2,13 @@ import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { keptApiKey, keptReplicaId } from "./data-dir.ts";
+import { keptApiKey, keptReplicaId, makeDataDir } from "./data-dir.ts";
 import { greeting } from "./greeting.ts";
 
 test("keptApiKey() makes a key once, readable for its owner only, and finds it again", async () => {
   const folder = await mkdtemp(join(tmpdir(), "standalone-"));
   try {
+    makeDataDir(join(folder, "data"));
     const first = await keptApiKey(join(folder, "data"));
     expect(first.key).toMatch(/^[\w-]{32}$/);
     expect(await keptApiKey(join(folder, "data"))).toEqual(first);
@@ -20,6 +21,19 @@ test("keptApiKey() makes a key once, readable for its owner only, and finds it a
   } finally {
     await rm(folder, { recursive: true });
   }
+});
+
+test("makeDataDir() makes folders for their owner only, and says at once where none can be made", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "standalone-"));
+  try {
+    const deep = join(folder, "a", "b");
+    for (let twice = 0; twice < 2; twice += 1) makeDataDir(deep);
+    expect((await stat(deep)).mode & 0o777).toBe(0o700);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+  for (const path of ["/proc/data", "/proc/data/deeper", "/dev/null/data"])
+    expect(() => makeDataDir(path)).toThrow(new RegExp(`DATA_DIR=${path} cannot be written to`));
 });
 
 test("greeting() prints the key that was made, and never one that was given", () => {

@@ -1,7 +1,29 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { existsSync, mkdirSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { ConfigError, type ApiKey } from "@remote-runtime/server";
+
+/** Makes the folder, for this user only, with those above it. Throws ConfigError when that cannot be done. */
+export function makeDataDir(folder: string): void {
+  try {
+    makeFolder(folder);
+  } catch (error) {
+    throw notWritable(folder, error);
+  }
+}
+
+/** Node's own recursive mkdir never ends below /proc, where a folder that is there takes none. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
+}
+
+function notWritable(folder: string, error: unknown): ConfigError {
+  const reason = error instanceof Error ? error.message : String(error);
+  return new ConfigError([`DATA_DIR=${folder} cannot be written to (${reason})`], { cause: error });
+}
 
 /** The key of earlier runs in `folder`, or a new one, kept there for this user only. */
 export async function keptApiKey(folder: string): Promise<ApiKey> {
@@ -22,13 +44,9 @@ async function kept(folder: string, name: string, make: () => string): Promise<s
   if (known !== "") return known;
   const made = make();
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
     await writeFile(path, `${made}\n`, { mode: 0o600 });
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ConfigError([`DATA_DIR=${folder} cannot be written to (${reason})`], {
-      cause: error,
-    });
+    throw notWritable(folder, error);
   }
   return made;
 }

@@ -1,4 +1,3 @@
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { createGateway } from "@remote-runtime/gateway";
 import { adminRoutes, openApiDocument, routes, ServiceError } from "@remote-runtime/protocol";
@@ -18,7 +17,7 @@ import {
   type Shutdown,
 } from "@remote-runtime/server";
 import manifest from "../package.json" with { type: "json" };
-import { keptApiKey, keptReplicaId } from "./data-dir.ts";
+import { keptApiKey, keptReplicaId, makeDataDir } from "./data-dir.ts";
 import { greeting } from "./greeting.ts";
 import { readStandaloneConfig, USAGE, type StandaloneConfig } from "./config.ts";
 
@@ -42,6 +41,7 @@ async function main(): Promise<void> {
   }
   const log = createLog({ name: "standalone", level: config.LOG_LEVEL });
   using shutdown = createShutdown({ log });
+  makeDataDir(config.DATA_DIR);
   const keys = config.API_KEYS ?? [await keptApiKey(config.DATA_DIR)];
   const replicaId = config.REPLICA_ID ?? (await keptReplicaId(config.DATA_DIR));
   const registry = openRegistry(config.DATA_DIR);
@@ -125,7 +125,6 @@ async function serve({ config, log, shutdown, registry, keys, replicaId }: Parts
 /** Two servers cannot share one DATA_DIR: that is a matter of configuration. */
 function openRegistry(folder: string): Registry {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
     return createSqliteRegistry({ path: join(folder, "registry.sqlite"), now: Date.now });
   } catch (error) {
     const problem = `DATA_DIR: ${ServiceError.from(error).message}; give this server a DATA_DIR of its own`;

@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import { once } from "node:events";
 import { inspect } from "node:util";
 import { afterEach, expect, it, vi } from "vitest";
-import { createDocker, engineHost } from "./create-docker.ts";
+import { createDocker, engineAddress, engineHost } from "./create-docker.ts";
 import { startStubEngine } from "./stub-engine.ts";
 
 afterEach(() => {
@@ -25,6 +25,9 @@ it("createDocker() goes where DOCKER_HOST says", async () => {
   const docker = createDocker();
   expect(String(await docker.ping())).toBe("OK");
   expect(engineHost(docker)).toBeUndefined();
+  expect(engineAddress(docker)).toBe(stub.socketPath);
+  vi.stubEnv("DOCKER_HOST", "");
+  expect(engineAddress(createDocker())).toBe("the local socket");
 });
 
 it("createDocker() reaches an engine over TCP, and engineHost() names it", async () => {
@@ -35,6 +38,7 @@ it("createDocker() reaches an engine over TCP, and engineHost() names it", async
   const docker = createDocker();
   expect(String(await docker.ping())).toBe("OK");
   expect(engineHost(docker)).toBe("127.0.0.1");
+  expect(`tcp://${engineAddress(docker)}`).toBe(process.env["DOCKER_HOST"]);
   server.closeAllConnections();
   server.close();
 });

@@ -41,6 +41,17 @@ function createAgent(protocol: "http" | "https"): HttpAgent {
   return Object.assign(agent, { [inspect.custom]: () => "[agent]" });
 }
 
+/** Where the engine is looked for, in words for people. */
+export function engineAddress(docker: Docker): string {
+  const [host, port, socketPath] = ["host", "port", "socketPath"].map((name): unknown =>
+    Reflect.get(docker.modem, name),
+  );
+  if (typeof host === "string" && host !== "")
+    return typeof port === "string" && port !== "" ? `${host}:${port}` : host;
+  // Without a DOCKER_HOST the client finds the socket out at each call.
+  return typeof socketPath === "string" ? socketPath : "the local socket";
+}
+
 /** The host name of an engine that is reached over TCP; `undefined` for a socket. */
 export function engineHost(docker: Docker): string | undefined {
   const host: unknown = Reflect.get(docker.modem, "host");

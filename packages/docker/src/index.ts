@@ -1,4 +1,4 @@
-export { createDocker, type Docker } from "./create-docker.ts";
+export { createDocker, engineAddress, type Docker } from "./create-docker.ts";
 export { discoverReach, type DiscoverReachOptions } from "./discover-reach.ts";
 export { createDockerEngine, type DockerEngineOptions } from "./docker-engine.ts";
 export { createDockerInject, type DockerInjectOptions } from "./docker-inject.ts";

@@ -41,8 +41,32 @@ export function createRedisClient(target: RedisTarget, options: { lazy: boolean 
     reconnectOnError: (error) => error.message.startsWith("READONLY"),
     scripts: SCRIPTS,
   });
+  tellProtectedMode(redis);
   // `scripts` adds a method per script, which the library's types cannot know.
   return redis as ScriptedRedis;
+}
+
+const PROTECTED_MODE =
+  "Redis is in protected mode and refuses other machines: give it a password (requirepass, and the same in REDIS_URL), or, where none but these servers can reach it, start it with --protected-mode no";
+
+/**
+ * The first command of a connection is what such a Redis refuses. The library takes the refusal, in which the word password
+ * stands, for a password too many, writes so to the console, and says nothing but that the connection was closed.
+ */
+function tellProtectedMode(redis: Redis): void {
+  // Of its many forms the library's own handshake uses one, and this passes on any.
+  const hello = redis.hello.bind(redis) as (...words: unknown[]) => Promise<unknown>;
+  const told = async (...words: unknown[]): Promise<unknown> => {
+    try {
+      return await hello(...words);
+    } catch (error) {
+      if (!(error instanceof Error) || !error.message.startsWith("DENIED")) throw error;
+      const plain = new Error(PROTECTED_MODE);
+      redis.emit("error", plain);
+      throw plain;
+    }
+  };
+  Object.assign(redis, { hello: told });
 }
 
 /** Ends the connection and its retries; commands that still wait for an answer fail. */

@@ -106,6 +106,27 @@ function describeError(error: unknown): unknown {
   return [error.stack, Object.entries(error), describeError(error.cause)];
 }
 
+test("a Redis in protected mode is told with what to do, once, and nothing is written to the console", async () => {
+  const redis = await startRedis({ protectedMode: true });
+  onTestFinished(() => redis[Symbol.asyncDispose](), 60_000);
+  const warn = vi.spyOn(console, "warn").mockReturnValue();
+  onTestFinished(() => warn.mockRestore());
+  const reasons: unknown[] = [];
+  for (const url of [redis.url, redis.url.replace("//", "//:secret@")]) {
+    const log = { info: () => undefined, warn: (fields: object) => void reasons.push(fields) };
+    const registry = createRedisRegistry({ url, log });
+    onTestFinished(() => registry.close());
+    for (let calls = 0; calls < 3; calls += 1)
+      await expect(registry.replicas()).rejects.toMatchObject({
+        code: "unavailable",
+        message: expect.stringMatching(/protected mode.*requirepass.*--protected-mode no/),
+      });
+  }
+  const told = { reason: expect.stringMatching(/protected mode/) };
+  expect(reasons).toEqual([expect.objectContaining(told), expect.objectContaining(told)]);
+  expect(warn).not.toHaveBeenCalled();
+}, 60_000);
+
 test("a killed Redis is unavailable at once, and works again when it is back, though empty", async () => {
   const redis = await startOwnRedis();
   const { registry, other } = open(redis.url);

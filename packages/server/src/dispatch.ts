@@ -61,6 +61,9 @@ export function createDispatch<Target>({
     request(request, response, expectsContinue) {
       run(
         () => {
+          if (lacksHost(request)) {
+            throw new ServiceError("bad_request", "the request has no Host header");
+          }
           if (quick?.(request, response)) return undefined;
           const target = sandbox?.match(request);
           if (sandbox !== undefined && target !== undefined) {
@@ -119,6 +122,11 @@ function responseToAdapterError(error: unknown, log: Log): Response {
   }
   log.error({ err: error }, "request failed unexpectedly");
   return errorResponse(ServiceError.from(error));
+}
+
+/** RFC 9112, 3.2. Before HTTP/1.1 there was none. */
+function lacksHost({ headers, httpVersion }: IncomingMessage): boolean {
+  return headers.host === undefined && httpVersion === "1.1";
 }
 
 /** Building a URL would resolve such segments, and one endpoint would silently become another. */

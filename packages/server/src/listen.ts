@@ -64,6 +64,8 @@ export async function listen<Target = never>({
     // A websocket can be silent for hours: probes find the peers that are gone, and keep tables of routers alive.
     keepAlive: true,
     keepAliveInitialDelay: TCP_PROBE_MS,
+    // Node would answer with no body at all.
+    requireHostHeader: false,
     shouldUpgradeCallback: (request) => !isHttp2Offer(request) && !hasBody(request),
   });
   // Above its default of 2000 Node would drop headers without a word; their size is limited anyway.

@@ -26,10 +26,17 @@ const POLL_MS = 25;
  * Starts Redis through the docker command, on a loopback port that Docker picks, and waits until it answers.
  * Throws when it does not within 20 s.
  */
-export async function startRedis(options: { password?: string } = {}): Promise<TestRedis> {
-  const { password } = options;
+export async function startRedis(
+  options: {
+    /** Default none. */
+    password?: string;
+    /** Whether it refuses all but its own machine, as it comes; default false. */
+    protectedMode?: boolean;
+  } = {},
+): Promise<TestRedis> {
+  const { password, protectedMode = false } = options;
   const name = `openhands-test-redis-${randomUUID().slice(0, 13)}`;
-  const run = (port: number) => runContainer({ name, port, password });
+  const run = (port: number) => runContainer({ name, port, password, protectedMode });
   const port = await run(0);
   return {
     url: `redis://${password === undefined ? "" : `:${encodeURIComponent(password)}@`}127.0.0.1:${port}`,
@@ -46,13 +53,15 @@ async function runContainer(options: {
   /** On the host; 0: Docker picks one. */
   port: number;
   password: string | undefined;
+  protectedMode: boolean;
 }): Promise<number> {
-  const { name, password } = options;
+  const { name, password, protectedMode } = options;
   const auth = password === undefined ? [] : ["--requirepass", password];
   try {
     const publish = `127.0.0.1:${options.port}:6379`;
     // An image without Redis' own defaults for containers would answer loopback connections only.
-    const server = ["redis-server", "--save", "", "--protected-mode", "no", ...auth];
+    const mode = ["--protected-mode", protectedMode ? "yes" : "no"];
+    const server = ["redis-server", "--save", "", ...mode, ...auth];
     await docker("run", "--detach", "--rm", "--name", name, "--publish", publish, IMAGE, ...server);
     const port = Number((await dockerOutput("port", name, "6379/tcp")).trim().split(":").at(-1));
     await untilAnswering(port);
@@ -86,7 +95,7 @@ async function untilAnswering(port: number): Promise<void> {
   }
 }
 
-/** Whether PING brings an answer; that it asks for the password is one. */
+/** Whether PING brings an answer; that it asks for the password is one, and that it refuses everybody. */
 function answers(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host: "127.0.0.1", port, timeout: 1000 });
@@ -95,7 +104,7 @@ function answers(port: number): Promise<boolean> {
       resolve(answered);
     };
     socket.once("connect", () => socket.write("PING\r\n"));
-    socket.once("data", (data) => end(/^\+PONG|^-NOAUTH/.test(data.toString())));
+    socket.once("data", (data) => end(/^\+PONG|^-NOAUTH|^-DENIED/.test(data.toString())));
     socket.once("timeout", () => end(false));
     socket.once("error", () => end(false));
     socket.once("end", () => end(false));
