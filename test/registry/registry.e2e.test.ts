@@ -73,9 +73,8 @@ test("an image comes from a mirror, and goes by the name that was asked for, or 
   const [engine, other] = all.engines;
   const command = ["stub_agent", "60000"];
   const name = `${all.marker}:one`;
-  const digests = await engine.docker(
-    ...["image", "inspect", "--format", "{{index .RepoDigests 0}}", `${prefix}/${name}`],
-  );
+  const format = "{{index .RepoDigests 0}}";
+  const digests = await engine.docker("image", "inspect", "--format", format, `${prefix}/${name}`);
   const digest = digests.slice(digests.indexOf("@"));
   const asked = [`mirrored.test/${name}`, `mirrored.test/${all.marker}${digest}`];
   for (const image of asked) {
