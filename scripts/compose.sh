@@ -72,9 +72,12 @@ HELP
   printf '\nLogs: docker compose logs --follow    End: npm run compose:down\n'
 }
 
+# The profile may be named in the environment or in .env.
+registry_if_wanted() { docker compose config --services | grep -x registry || true; }
+
 up() {
   scripts/ensure-docker.sh
-  scripts/ensure-images.sh node redis
+  scripts/ensure-images.sh node redis $(registry_if_wanted)
   ensure_key
   if ! docker compose up --build --detach --wait --wait-timeout 180 --scale "replica=${REPLICAS:-4}" "$@"; then
     docker compose logs --no-color --tail 5 gateway replica >&2 || true

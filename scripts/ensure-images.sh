@@ -13,7 +13,8 @@ reference_of() {
     node) echo node:24-bookworm-slim ;;
     redis) echo redis:7-alpine ;;
     debian) echo debian:trixie-slim ;;
-    *) die "unknown base image '$1'; known are: node, redis, debian" ;;
+    registry) echo registry:2 ;;
+    *) die "unknown base image '$1'; known are: node, redis, debian, registry" ;;
   esac
 }
 
@@ -36,6 +37,14 @@ make_debian() {
     --customize-hook='cp /etc/ssl/certs/ca-certificates.crt "$1/etc/ssl/certs/"' \
     trixie - "$1"
 }
+# Program and settings are where the published image has them; Debian's own settings want a password.
+make_registry() {
+  mmdebstrap -q --variant=minbase --include=ca-certificates,docker-registry \
+    --customize-hook='ln -s docker-registry "$1/usr/bin/registry"' \
+    --customize-hook='printf "version: 0.1\nstorage:\n  filesystem: { rootdirectory: /var/lib/registry }\n  delete: { enabled: true }\nhttp:\n  addr: :5000\n" >"$1/etc/docker/registry/config.yml"' \
+    --customize-hook='cp /etc/ssl/certs/ca-certificates.crt "$1/etc/ssl/certs/"' \
+    trixie - "$1"
+}
 
 make_stand_in() {
   [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 ||
@@ -53,7 +62,7 @@ make_stand_in() {
   docker import -c 'LABEL stand-in=true' -c 'ENV NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt' "$files" "$2" >/dev/null
 }
 
-[ $# -gt 0 ] || die "name the base images: node, redis, debian"
+[ $# -gt 0 ] || die "name the base images: node, redis, debian, registry"
 files=$(mktemp)
 trap 'rm -f "$files" "$files.log"' EXIT
 for name in "$@"; do

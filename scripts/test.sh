@@ -7,7 +7,7 @@ scripts/ensure-packages.sh
 export PATH="$PWD/node_modules/.bin:$PATH" TURBO_TELEMETRY_DISABLED=1
 if [ $# -gt 0 ]; then exec vitest run "$@"; fi
 scripts/ensure-docker.sh
-scripts/ensure-images.sh node redis debian
+scripts/ensure-images.sh node redis debian registry
 echo "images: the real servers and clients (first time: some minutes)" >&2
 node test/real-image/ensure-real-images.ts
 exec npx -y pnpm@12.21.0 check

@@ -7,7 +7,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { startCluster, type Cluster } from "../cluster/cluster.ts";
 import { ensureRealImage } from "../real-image/real-image.ts";
 import { runRealClient } from "../real-client/real-client.ts";
+import { startOwnRegistry, type OwnRegistry } from "../support/own-registry.ts";
 import { until } from "../support/until.ts";
+import { startHook } from "./hook.ts";
 import { watchMemory } from "./watch-memory.ts";
 import { postLargeBuild } from "./large-upload.ts";
 import { acceptedBuild, buildStatus, contextOf, endedBuild, removeImages } from "./build-client.ts";
@@ -20,11 +22,16 @@ const began = new Date(Date.now() - 1000);
 const IMAGES_MS = 40 * 60_000;
 const CLIENT_MS = 8 * 60_000;
 let cluster: Cluster;
+let registry: OwnRegistry;
+/** What clients build is below this, and goes to the registry; what the tests call differently stays. */
+let pushed: string;
 let temporary: string;
 
 beforeAll(async () => {
   temporary = await mkdtemp(join(tmpdir(), "test-cluster-build-"));
-  const env = () => ({ TMPDIR: temporary, REGISTRY_PREFIX: `localhost/${marker}` });
+  registry = await startOwnRegistry();
+  pushed = `${registry.local}/${marker}`;
+  const env = () => ({ TMPDIR: temporary, REGISTRY: pushed });
   cluster = await startCluster({
     gateways: 2,
     env: (app) => (app === "replica" ? env() : { TMPDIR: temporary }),
@@ -33,7 +40,8 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await cluster[Symbol.asyncDispose]();
-  await removeImages(repository);
+  for (const prefix of [repository, pushed]) await removeImages(prefix);
+  await registry[Symbol.asyncDispose]();
   await pruneBuildCache(marker, began);
   await rm(temporary, { recursive: true, force: true });
 });
@@ -108,8 +116,13 @@ test("whoever polls hears of the end when the replica dies in the middle of a bu
 });
 
 test(
-  "V0's own RemoteRuntimeBuilder builds in two steps, and its RemoteRuntime runs the result",
+  "V0's own RemoteRuntimeBuilder builds in two steps, and its RemoteRuntime runs the result from the registry",
   async () => {
+    const removed: string[] = [];
+    await using forget = await startHook(async () => {
+      await removeImages(pushed);
+      removed.push(pushed);
+    });
     const done = await runRealClient({
       image: await ensureRealImage("v0-client", { log: console.error }),
       driver: "v0_runtime_builder.py",
@@ -118,12 +131,14 @@ test(
       env: {
         SERVER_IMAGE: await ensureRealImage("v0-runtime", { log: console.error }),
         MARKER: marker,
+        BEFORE_START: forget.url,
       },
       timeoutMs: CLIENT_MS,
     }).catch((error: unknown) => {
       const logs = cluster.replicas.map((replica) => replica.log().slice(-10_000));
       throw new Error(`the replicas' logs:\n${logs.join("\n")}`, { cause: error });
     });
+    expect(removed).toEqual([pushed]);
     expect(done.map((each) => each.step)).toEqual(
       expect.arrayContaining(["build", "build on top", "failing build", "start", "stop"]),
     );

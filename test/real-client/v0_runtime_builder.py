@@ -1,6 +1,7 @@
 """RemoteRuntimeBuilder of openhands-ai, unmodified: two images, one upon the other, and a RemoteRuntime of the last.
 
-Environment: API_URL, API_KEY, SERVER_IMAGE, and MARKER, a word of the test's own that stands in each step.
+Environment: API_URL, API_KEY, SERVER_IMAGE, MARKER, a word of the test's own that stands in each step, and BEFORE_START, a
+URL that is asked between the builds and the start.
 """
 
 import shutil
@@ -53,6 +54,10 @@ def drive() -> None:
                 expect(f"{marker} words" in str(error) and "exit code: 9" in str(error), "the reason", error)
             else:
                 raise AssertionError("the build has not failed")
+
+    with step("before start"):
+        expect(builder.session.get(required("BEFORE_START")).status_code == 200, "the test is ready")
+        expect(builder.image_exists(hashed, False), f"there still is {hashed}")
 
     session_id = uuid.uuid4().hex
     runtime = life.new_runtime(session_id, runtime_container_image=hashed)

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { acceptedBuild, contextOf, endedBuild } from "../build/build-client.ts";
 import type { Member } from "../cluster/member.ts";
 import { startOwnRegistry, type OwnRegistry } from "../support/own-registry.ts";
+import { until } from "../support/until.ts";
 import { startEnginesCluster, type EnginesCluster } from "./own-engines.ts";
 
 const user = { name: "ann", password: "it's $ecret" };
@@ -14,7 +15,12 @@ beforeAll(async () => {
   prefix = `${registry.address}/tests`;
   all = await startEnginesCluster({
     trusted: [registry.address],
-    env: { REGISTRY: prefix, REGISTRY_USERNAME: user.name, REGISTRY_PASSWORD: user.password },
+    env: {
+      REGISTRY: prefix,
+      REGISTRY_USERNAME: user.name,
+      REGISTRY_PASSWORD: user.password,
+      REGISTRY_MIRRORS: `mirrored.test=${prefix}`,
+    },
   });
 });
 
@@ -59,6 +65,43 @@ test("what one replica builds is in the registry under all its names, and anothe
   await second.api.stop(ready.runtime_id);
   expect(await all.engines[1].docker("image", "inspect", "--format", "{{.Id}}", two)).toBe(
     await all.engines[0].docker("image", "inspect", "--format", "{{.Id}}", two),
+  );
+});
+
+test("an image comes from a mirror, and goes by the name that was asked for, or by its digest", async () => {
+  const [, second] = replicas();
+  const [engine, other] = all.engines;
+  const command = ["stub_agent", "60000"];
+  const name = `${all.marker}:one`;
+  const format = "{{index .RepoDigests 0}}";
+  const digests = await engine.docker("image", "inspect", "--format", format, `${prefix}/${name}`);
+  const digest = digests.slice(digests.indexOf("@"));
+  const asked = [`mirrored.test/${name}`, `mirrored.test/${all.marker}${digest}`];
+  for (const image of asked) {
+    const ready = await second.api.startReady({ image, command, session_id: image });
+    expect(await exists(second, image)).toMatchObject({ exists: true });
+    await second.api.stop(ready.runtime_id);
+  }
+  const names = await other.docker("images", "--format", "{{.Repository}}:{{.Tag}}");
+  expect(names.split("\n")).toContain(asked[0]);
+  expect(names.split("\n")).not.toContain(`${prefix}/${name}`);
+});
+
+test("an image that is in no registry is copied from the engine that has it", async () => {
+  const [first, second] = replicas();
+  const image = `localhost/${all.marker}:local`;
+  expect((await build(first, image)).status).toBe("SUCCESS");
+  await until(
+    async () => (await all.cluster.gateway.api.get(`/image_exists?image=${image}`)).text,
+    (text) => text.includes("true"),
+    { what: `${image} in the inventories` },
+  );
+  const command = ["stub_agent", "60000"];
+  const ready = await second.api.startReady({ image, command, session_id: "copied" });
+  expect(JSON.stringify(ready)).toContain("Pulled");
+  await second.api.stop(ready.runtime_id);
+  expect(await all.engines[1].docker("image", "inspect", "--format", "{{.Id}}", image)).toBe(
+    await all.engines[0].docker("image", "inspect", "--format", "{{.Id}}", image),
   );
 });
 

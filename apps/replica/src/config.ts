@@ -9,7 +9,7 @@ import {
 import { z } from "zod";
 import { dockerHost } from "./docker-host-setting.ts";
 import { injectMappings } from "./inject-setting.ts";
-import { registryFolder, registryProblems } from "./registry-setting.ts";
+import { registryFolder, registryMirrors, registryProblems } from "./registry-setting.ts";
 
 const { apiKeys, choice, integer, port, portRange, seconds, text, url } = envValue;
 
@@ -49,6 +49,8 @@ const sandboxShape = {
   REGISTRY: registryFolder().optional(),
   REGISTRY_USERNAME: text("openhands").optional(),
   REGISTRY_PASSWORD: text("a-long-random-text").meta({ secret: true }).optional(),
+  /** Asked before the registries that they stand for. */
+  REGISTRY_MIRRORS: registryMirrors().default([]),
   /** What clients begin the names of their builds with. Unset: REGISTRY. */
   REGISTRY_PREFIX: text("registry.example.com/openhands").optional(),
 };

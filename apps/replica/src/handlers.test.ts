@@ -31,7 +31,6 @@ async function handlersWith(
     runtimes: { ...nobody, ...runtimes },
     images: { held: async () => undefined },
     published: { has: async () => false },
-    published: { has: async () => false },
     registry,
     addressOf: () => ({ base: "http://replica:8000", wildcardBase: null }),
     urlPolicy: "auto",

@@ -20,7 +20,7 @@ import { createSiblings } from "./siblings.ts";
 export type ImageServiceOptions = {
   engine: ImageEngine & RegistryEngine & MirrorEngine & ArchiveEngine;
   engineId: string;
-  config: Pick<SandboxConfig, "MAX_PULLS" | "REGISTRY">;
+  config: Pick<SandboxConfig, "MAX_PULLS" | "REGISTRY" | "REGISTRY_MIRRORS">;
   registry: Pick<Registry, "replicas" | "inventory">;
   /** One of the keys that all replicas are given. Default: images are not copied from other replicas. */
   key?: string | undefined;
@@ -40,13 +40,13 @@ export interface ImageService {
 /** A replica's images: on its engine, and where they come from. */
 export function createImageService(options: ImageServiceOptions): ImageService {
   const { engine, config, key, clock, log } = options;
-  const { REGISTRY: folder, MAX_PULLS: maxPulls } = config;
+  const { REGISTRY: folder, REGISTRY_MIRRORS: mirrors, MAX_PULLS: maxPulls } = config;
   const { now } = clock;
   const backoff = { sleep: clock.sleep, random: Math.random };
   const siblings = key === undefined ? NOBODY : createSiblings({ ...options, key, now });
-  const bringer = createImageBringer({ engine, siblings, folder, mirrors: [], log });
+  const bringer = createImageBringer({ engine, siblings, folder, mirrors, log });
   return {
-    images: createImageStore({ engine: { ...engine, ...bringer }, maxPulls, backoff }),
+    images: createImageStore({ engine: bringer, maxPulls, backoff }),
     published: createPublishedImages({ engine, now, log }),
     publisher: folder === undefined ? undefined : createPublisher({ engine, folder, backoff, now }),
   };

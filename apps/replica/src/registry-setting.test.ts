@@ -14,7 +14,19 @@ test("REGISTRY is a host, with a port and a folder if need be, and the prefix of
   expect(registryPrefixOf(read({ REGISTRY: "r.test", REGISTRY_PREFIX }))).toBe(REGISTRY_PREFIX);
 });
 
+test("REGISTRY_MIRRORS maps registries to where their images are asked for first", () => {
+  const REGISTRY_MIRRORS = "docker.io=m.test, ghcr.io = m.test:5000/ghcr";
+  expect(read({ REGISTRY_MIRRORS }).REGISTRY_MIRRORS).toEqual([
+    { registry: "docker.io", folder: "m.test" },
+    { registry: "ghcr.io", folder: "m.test:5000/ghcr" },
+  ]);
+  expect(read({}).REGISTRY_MIRRORS).toEqual([]);
+});
+
 test.each([
+  [{ REGISTRY_MIRRORS: "docker.io" }, /entry 1 has the mirror ""/],
+  [{ REGISTRY_MIRRORS: "docker.io=m.test,docker.io/library=m.test" }, /entry 2 has the registry/],
+  [{ REGISTRY_MIRRORS: "docker.io=https://m.test" }, /without http:\/\//],
   [{ REGISTRY: "http://registry.example.com" }, /without http:\/\//],
   [{ REGISTRY: "openhands" }, /no registry's host: one has a dot or a port, e\.g\. REGISTRY=/],
   [{ REGISTRY: "r.test/Team" }, /upper-case/],

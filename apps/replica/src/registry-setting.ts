@@ -1,5 +1,5 @@
 import type { CredentialSource } from "@remote-runtime/docker";
-import { canonicalReference } from "@remote-runtime/image";
+import { canonicalReference, type Mirror } from "@remote-runtime/image";
 import { ServiceError } from "@remote-runtime/protocol";
 import { z } from "zod";
 
@@ -14,6 +14,22 @@ export function registryFolder() {
       return z.NEVER;
     })
     .meta({ example: "registry.example.com/openhands" });
+}
+
+/** `registry=mirror[/folder]`, several between commas, as a piece of an environment schema. */
+export function registryMirrors() {
+  return z
+    .string()
+    .transform((value, context) => {
+      const mirrors: Mirror[] = [];
+      for (const [index, entry] of value.split(",").entries()) {
+        const mirror = mirrorOf(entry);
+        if (typeof mirror !== "string") mirrors.push(mirror);
+        else context.addIssue({ code: "custom", message: `entry ${index + 1} has ${mirror}` });
+      }
+      return mirrors;
+    })
+    .meta({ example: "docker.io=mirror.example.com,ghcr.io=mirror.example.com/ghcr" });
 }
 
 /** Host and port of a registry's folder. */
@@ -51,6 +67,19 @@ export function registryProblems(config: RegistryConfig): string[] {
     problems.push("REGISTRY_USERNAME and REGISTRY_PASSWORD need REGISTRY, whose they are");
   }
   return problems;
+}
+
+/** The mirror, or what is wrong with its entry. */
+function mirrorOf(entry: string): Mirror | string {
+  const [registry = "", folder = ""] = entry.split("=").map((part) => part.trim());
+  if (registry.includes("/")) {
+    return `the registry ${JSON.stringify(registry)}: one is mirrored whole, by its host alone`;
+  }
+  for (const [what, value] of [["registry", registry] as const, ["mirror", folder] as const]) {
+    const problem = problemOf(value);
+    if (problem !== undefined) return `the ${what} ${JSON.stringify(value)}, which ${problem}`;
+  }
+  return { registry, folder };
 }
 
 function problemOf(value: string): string | undefined {

@@ -72,7 +72,7 @@ export function createSiblings(options: SiblingsOptions): Siblings {
       await answer.body?.cancel();
       throw new ServiceError("unavailable", `replica ${id} answered ${answer.status}`);
     } catch (error) {
-      if (!(error instanceof ServiceError)) away.set(internalUrl, true, AWAY_MS);
+      if (!(error instanceof ServiceError || signal.aborted)) away.set(internalUrl, true, AWAY_MS);
       throw error;
     } finally {
       clearTimeout(timer);

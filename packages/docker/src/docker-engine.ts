@@ -14,10 +14,10 @@ import { watchEvents } from "./event-watch.ts";
 import { loadImage, saveImage } from "./image-archive.ts";
 import { buildImage } from "./image-build.ts";
 import { isImagePublished } from "./image-distribution.ts";
+import { tagImage, untagImage } from "./image-name.ts";
 import { pullImage } from "./image-pull.ts";
 import { pushImage } from "./image-push.ts";
 import { createImageReader } from "./image-reader.ts";
-import { renameImage } from "./image-rename.ts";
 import { logTail } from "./log-tail.ts";
 import { pingEngine } from "./ping-engine.ts";
 import type { Reach } from "./reach.ts";
@@ -65,7 +65,8 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
       pullImage({ docker, reference, onProgress, signal, credentials, now }),
     save: (reference, signal) => saveImage(docker, reference, signal),
     load: (archive, signal) => loadImage(docker, archive, signal),
-    rename: (from, to) => renameImage(docker, from, to),
+    tag: (reference, name) => tagImage(docker, reference, name),
+    untag: (name) => untagImage(docker, name),
     push: (reference, onProgress, signal) =>
       pushImage({ docker, reference, onProgress, signal, credentials, now }),
     isPublished: (reference, signal) =>

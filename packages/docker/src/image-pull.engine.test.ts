@@ -5,7 +5,7 @@ import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { RegistryAwayError } from "@remote-runtime/image";
+import { createImageStore, RegistryAwayError } from "@remote-runtime/image";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { createDocker } from "./create-docker.ts";
 import { directoryArchive } from "./directory-archive.ts";
@@ -94,6 +94,19 @@ it("pull() ends when its signal aborts", async () => {
   });
 });
 
+it("a pull that a registry has broken off is made whole by the next try", async () => {
+  const auths = { [registry]: { auth: Buffer.from("me:secret").toString("base64") } };
+  const lines: string[] = [];
+  const backoff = { sleep: async () => undefined, random: () => 0.5 };
+  const store = createImageStore({ engine: await engineWith(auths), backoff });
+  const reference = `${registry}/${name}:broken-once`;
+  const image = await store.fetch(reference, "Always", (line) => lines.push(line), never);
+  expect(image.references).toContain(reference);
+  expect(lines).toContainEqual(
+    expect.stringMatching(/^ImagePullBackOff: .*; try 2 of 5 in 1.0 s$/),
+  );
+});
+
 it("isPublished() asks with the credential, and tells a registry that is away from one that says no", async () => {
   const auths = { [registry]: { auth: Buffer.from("me:secret").toString("base64") } };
   const [mine, nobodys] = [await engineWith(auths), await engineWith({})];
@@ -121,7 +134,10 @@ async function engineWith(
   });
 }
 
-/** A registry of one image under the tags `latest` and `slow` (whose manifest never comes), for `me` with `secret`. */
+/**
+ * A registry of one image, for `me` with `secret`, under the tags `latest`, `slow` (whose manifest never comes) and
+ * `broken-once`.
+ */
 function createRegistry(): Server {
   const layer = directoryArchive(["made-for-a-test"], { uid: 0, gid: 0 });
   const packed = gzipSync(layer);
@@ -155,6 +171,7 @@ function createRegistry(): Server {
     [`/v2/${name}/blobs/${digest(config)}`, config],
     [`/v2/${name}/blobs/${digest(packed)}`, packed],
   ]);
+  let isWhole = true;
   const made = createServer((request, response) => {
     const expected = `Basic ${Buffer.from("me:secret").toString("base64")}`;
     if (request.headers.authorization !== expected) {
@@ -167,7 +184,12 @@ function createRegistry(): Server {
       made.emit("slow");
       return;
     }
-    const body = held.get(request.url ?? "");
+    if (request.url?.endsWith("/broken-once") && isWhole) {
+      isWhole = false;
+      request.socket.destroy();
+      return;
+    }
+    const body = held.get((request.url ?? "").replace(/broken-once$/, "latest"));
     if (!body) {
       response
         .writeHead(404, { "content-type": "application/json" })

@@ -1,26 +1,34 @@
 import { ServiceError } from "@remote-runtime/protocol";
 import { expect, test } from "vitest";
+import type { EngineImage } from "./image-engine.ts";
 import { createImageBringer } from "./image-bringer.ts";
 import { RegistryAwayError } from "./registry-away-error.ts";
 
 const quiet = (): void => undefined;
 const { signal } = new AbortController();
-const NAME = "docker.io/library/python:3";
 const DIGEST = `sha256:${"0".repeat(64)}`;
 
 /** Sources that have these names, or fail with these errors; all else they do not have. */
 function fixture(answers: Record<string, "yes" | Error>, isCopied = false) {
   const asked: string[] = [];
-  const renamed: string[][] = [];
+  const named: string[] = [];
+  const held: string[] = [];
   const bringer = createImageBringer({
     engine: {
+      image: async (reference) => (held.includes(reference) ? imageOf(held) : undefined),
+      images: async () => [imageOf(held)],
       async pull(reference) {
         asked.push(reference);
         const answer = answers[reference] ?? new ServiceError("not_found", "manifest unknown");
         if (answer !== "yes") throw answer;
+        held.push(reference);
       },
-      async rename(from, to) {
-        renamed.push([from, to]);
+      async tag(reference, name) {
+        held.push(name);
+        named.push(`${name} is ${reference}`);
+      },
+      async untag(name) {
+        named.push(`no ${name}`);
       },
     },
     siblings: {
@@ -35,21 +43,34 @@ function fixture(answers: Record<string, "yes" | Error>, isCopied = false) {
   });
   const pull = (reference: string, fresh?: boolean) =>
     bringer.pull(reference, quiet, signal, fresh);
-  return { pull, asked, renamed };
+  return { pull, asked, named, bringer };
+}
+
+function imageOf(references: string[]): EngineImage {
+  return { id: "sha256:1", references, sizeBytes: 1, createdAt: 0, entrypoint: [], command: [] };
 }
 
 test("pull() names what a mirror has as it was asked for", async () => {
-  const { pull, asked, renamed } = fixture({ "m.test/library/python:3": "yes" });
+  const { pull, asked, named } = fixture({ "m.test/library/python:3": "yes" });
   await pull("python:3");
   expect(asked).toEqual(["m.test/library/python:3"]);
-  expect(renamed).toEqual([["m.test/library/python:3", NAME]]);
+  const name = "docker.io/library/python:3 is m.test/library/python:3";
+  expect(named).toEqual([name, "no m.test/library/python:3"]);
+  // What was there by the mirror's name before stays so.
+  await pull("m.test/library/python:3");
+  await pull("python:3");
+  expect(named.slice(2)).toEqual([name]);
 });
 
-test("pull() leaves what has a digest under the mirror's name", async () => {
+test("what a mirror gave by its digest goes by its own name too", async () => {
   const name = `m.test/library/python@${DIGEST}`;
-  const { pull, renamed } = fixture({ [name]: "yes" });
-  await pull(`python:3@${DIGEST}`);
-  expect(renamed).toEqual([]);
+  const { pull, named, bringer } = fixture({ [name]: "yes" });
+  const asked = `python:3@${DIGEST}`;
+  expect(await bringer.image(asked)).toBeUndefined();
+  await pull(asked);
+  expect(named).toEqual([]);
+  expect(await bringer.image(asked)).toMatchObject({ id: "sha256:1" });
+  expect(await bringer.images()).toEqual([imageOf([name, `docker.io/library/python@${DIGEST}`])]);
 });
 
 test("pull() goes on to other engines and then to the image's own registry", async () => {

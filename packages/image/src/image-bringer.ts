@@ -3,11 +3,11 @@ import { canonicalReference } from "./canonical-reference.ts";
 import type { ImageEngine } from "./image-engine.ts";
 import { imageSources, type ImageSource } from "./image-sources.ts";
 import type { MirrorEngine } from "./mirror-engine.ts";
-import type { Mirror } from "./mirror.ts";
+import { mirrored, originsOf, type Mirror } from "./mirror.ts";
 import type { Siblings } from "./siblings.ts";
 
 export type ImageBringerOptions = {
-  engine: Pick<ImageEngine, "pull"> & MirrorEngine;
+  engine: ImageEngine & MirrorEngine;
   siblings: Siblings;
   /** Where this deployment pushes its builds. */
   folder: string | undefined;
@@ -16,10 +16,10 @@ export type ImageBringerOptions = {
 };
 
 /**
- * An engine's `pull` that tries every source of the image in turn (`imageSources`). When none gives it, the error is the
- * one of the image's own registry.
+ * The engine, with a `pull` that tries every source of the image in turn (`imageSources`): when none gives it, the error is
+ * the one of the image's own registry. What came from a mirror by its digest is found under its own name as well.
  */
-export function createImageBringer(options: ImageBringerOptions): Pick<ImageEngine, "pull"> {
+export function createImageBringer(options: ImageBringerOptions): ImageEngine {
   const { engine, siblings, folder, mirrors, log } = options;
 
   async function bring(
@@ -34,21 +34,49 @@ export function createImageBringer(options: ImageBringerOptions): Pick<ImageEngi
         return true;
       case "siblings":
         return siblings.copy(reference, onProgress, signal);
-      case "mirror": {
-        const from = source.reference;
-        await engine.pull(
-          from,
-          (progress) => onProgress(`from ${hostOf(from)}: ${progress}`),
-          signal,
-        );
-        // Under a digest an engine gives no other name: then the mirror's stays, and is looked for as well.
-        if (!from.includes("@")) await engine.rename(from, canonicalReference(reference));
+      case "mirror":
+        await pullFrom(source.reference, reference, onProgress, signal);
         return true;
-      }
     }
   }
 
+  async function pullFrom(
+    mirror: string,
+    reference: string,
+    onProgress: (progress: string) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    // Somebody else may want it by that name.
+    const wasHeld = (await engine.image(mirror)) !== undefined;
+    const host = mirror.slice(0, mirror.indexOf("/"));
+    await engine.pull(mirror, (progress) => onProgress(`from ${host}: ${progress}`), signal);
+    // Under a digest an engine gives no other name: then the mirror's stays, and is looked for as well.
+    if (mirror.includes("@")) return;
+    await engine.tag(mirror, canonicalReference(reference));
+    if (!wasHeld) await engine.untag(mirror);
+  }
+
   return {
+    async image(reference) {
+      const image = await engine.image(reference);
+      if (image || !reference.includes("@")) return image;
+      for (const other of mirrored(canonicalReference(reference), mirrors)) {
+        const found = await engine.image(other);
+        if (found) return found;
+      }
+      return undefined;
+    },
+
+    async images() {
+      const images = await engine.images();
+      if (mirrors.length === 0) return images;
+      return images.map((image) => {
+        const digests = image.references.filter((reference) => reference.includes("@"));
+        const own = digests.flatMap((reference) => originsOf(reference, mirrors));
+        return own.length === 0 ? image : { ...image, references: [...image.references, ...own] };
+      });
+    },
+
     async pull(reference, onProgress, signal, fresh = false) {
       let own: unknown;
       for (const source of imageSources(canonicalReference(reference), {
@@ -67,8 +95,4 @@ export function createImageBringer(options: ImageBringerOptions): Pick<ImageEngi
       throw own ?? new ServiceError("not_found", `pull of ${reference}: nobody has it`);
     },
   };
-}
-
-function hostOf(reference: string): string {
-  return reference.split("/", 1)[0] ?? reference;
 }

@@ -10,6 +10,7 @@ export { createImageStore, type ImageStore, type PullPolicy } from "./image-stor
 export type { InjectEngine, InjectSource, InjectVolume, PathKind } from "./inject-engine.ts";
 export { isWithin, parseInjectMappings, type InjectMapping } from "./inject-mapping.ts";
 export { createInjectStore, type InjectStore, type Injection } from "./inject-store.ts";
+export type { Mirror } from "./mirror.ts";
 export type { MirrorEngine } from "./mirror-engine.ts";
 export { createPublishedImages, type PublishedImages } from "./published-images.ts";
 export { createPublisher, type Publisher } from "./publisher.ts";

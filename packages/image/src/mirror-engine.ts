@@ -1,5 +1,7 @@
 /** What mirrors need of an engine. */
 export interface MirrorEngine {
-  /** Gives the image its other name, and takes the first one away. Both have a tag. */
-  rename(from: string, to: string): Promise<void>;
+  /** Gives an image one more name, which has a tag. */
+  tag(reference: string, name: string): Promise<void>;
+  /** Takes one of its names, which is not the only one, from an image. */
+  untag(name: string): Promise<void>;
 }

@@ -45,7 +45,8 @@ export function planContainer({ record, image, injections, limits }: PlanInput):
     id,
     replicaId,
     recordLabel: JSON.stringify(record),
-    image: spec.image,
+    // By its digest an engine may know it under a mirror's name only.
+    image: spec.image.includes("@") ? image.id : spec.image,
     ...startOf(spec, image),
     environment: environmentOf({ record, url, idleTimeoutSeconds, home }),
     ...(spec.workingDir !== null && { workingDir: spec.workingDir }),
