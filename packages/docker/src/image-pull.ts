@@ -1,7 +1,7 @@
 import { ServiceError } from "@remote-runtime/protocol";
 import type Dockerode from "dockerode";
 import type { Docker } from "./create-docker.ts";
-import { engineReason, statusCode } from "./engine-error.ts";
+import { engineReason, isDiskFull, statusCode } from "./engine-error.ts";
 import { jsonLines } from "./json-lines.ts";
 import { createPullProgress, PullMessage } from "./pull-progress.ts";
 import { registryCredential, type CredentialSource } from "./registry-credential.ts";
@@ -25,7 +25,7 @@ export type PullOptions = {
 };
 
 /**
- * Ends when the engine holds the image. `not_found`: no registry has it, or not for us. `unavailable`: the registry or the
+ * Ends when the engine holds the image. `not_found`: no registry has it, or not for us. `disk_full`. `unavailable`: the registry or the
  * engine does not answer, ten minutes of silence, or `signal` aborted. Progress comes at most twice a second.
  */
 export async function pullImage({
@@ -90,6 +90,7 @@ async function findCredential(
 function pullError(reference: string, error: unknown, problem = ""): ServiceError {
   const reason = engineReason(error);
   const message = `pull of ${reference}: ${reason}${problem}`;
+  if (isDiskFull(reason)) return new ServiceError("disk_full", message, { cause: error });
   if (UNREACHABLE.test(reason)) return new ServiceError("unavailable", message, { cause: error });
   if (statusCode(error) === 404 || ABSENT.test(reason))
     return new ServiceError("not_found", message, { cause: error });

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { createBoundedMap } from "./bounded-map.ts";
 import type { Docker } from "./create-docker.ts";
 import { engineCall } from "./engine-call.ts";
+import { isMark } from "./image-mark.ts";
 
 const PARALLEL_INSPECTS = 8;
 const MOST_COMMANDS = 10_000;
@@ -13,10 +14,11 @@ const Words = z
   .union([z.array(z.string()), z.string().transform((word) => [word])])
   .nullish()
   .transform((words) => words ?? []);
+/** Without what says that there is none, and without our own marks. */
 const Names = z
   .array(z.string())
   .nullish()
-  .transform((names) => (names ?? []).filter((name) => !name.includes("<none>")));
+  .transform((names) => (names ?? []).filter((name) => !name.includes("<none>") && !isMark(name)));
 const InspectedImage = z.object({
   Id: z.string(),
   RepoTags: Names,
@@ -45,7 +47,7 @@ export function createImageReader(docker: Docker): ImageReader {
   const commands = createBoundedMap<string, Command>(MOST_COMMANDS);
 
   async function image(reference: string): Promise<EngineImage | undefined> {
-    const path = pathOf(reference);
+    const path = imagePath(reference);
     try {
       const { Id, RepoTags, RepoDigests, Size, Created, Config } = await engineCall(
         `image ${reference}`,
@@ -97,7 +99,7 @@ export function createImageReader(docker: Docker): ImageReader {
 }
 
 /** A reference as part of an address: what the grammar of references forbids must not lead elsewhere in the engine's API. */
-function pathOf(reference: string): string {
+export function imagePath(reference: string): string {
   if (
     !/^[a-zA-Z0-9][\w./:@+-]*$/.test(reference) ||
     reference.includes("..") ||

@@ -1,6 +1,8 @@
 import { ServiceError } from "@remote-runtime/protocol";
 import pLimit from "p-limit";
+import { canonicalNames } from "./canonical-names.ts";
 import { canonicalReference } from "./canonical-reference.ts";
+import { type ImageDisk, unboundedDisk } from "./image-disk.ts";
 import type { EngineImage, ImageEngine } from "./image-engine.ts";
 import { createPuller, type FetchOptions } from "./puller.ts";
 
@@ -32,9 +34,12 @@ export interface ImageStore {
 export function createImageStore({
   engine,
   maxPulls = 3,
+  disk = unboundedDisk,
 }: {
   engine: ImageEngine;
   maxPulls?: number;
+  /** Makes room for what is pulled. Default: there is always room. */
+  disk?: ImageDisk;
 }): ImageStore {
   const known = new Map<string, EngineImage>();
   // A list that was asked for earlier must not replace a later one.
@@ -46,7 +51,7 @@ export function createImageStore({
   let generation = 0;
 
   const puller = createPuller({
-    engine,
+    engine: { pull: bring },
     maxPulls,
     onPulled(name) {
       outdate();
@@ -83,13 +88,50 @@ export function createImageStore({
     outdate();
     const asked = generation;
     const images = await engine.images();
-    const found = new Map(images.flatMap((image) => namesOf(image).map((name) => [name, image])));
+    const found = new Map(
+      images.flatMap((image) => canonicalNames(image.references).map((name) => [name, image])),
+    );
     all = found;
     known.clear();
     // What was pulled since is newer than the list, and is asked for when it is needed.
     if (asked !== generation) return;
     for (const [name, image] of found) known.set(name, image);
     outdate();
+  }
+
+  /** A pull with what belongs to it; those who share it do not notice. */
+  async function bring(
+    reference: string,
+    onProgress: (progress: string) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const name = canonicalReference(reference);
+    const before = await engine.image(reference);
+    const use = { what: `pull of ${reference}`, name, onWait: onProgress, signal };
+    await disk.within(use, (aborting) => engine.pull(reference, onProgress, aborting));
+    const image = await engine.image(reference);
+    if (image && image.id !== before?.id) await disk.brought(reference, image);
+  }
+
+  async function got(
+    reference: string,
+    policy: PullPolicy,
+    pull: FetchOptions,
+  ): Promise<EngineImage> {
+    switch (policy) {
+      case "Always":
+        return pulled(pull).catch(async (error: unknown) => {
+          throw await withHint(error, reference);
+        });
+      case "IfNotPresent":
+        return (await held(reference)) ?? pulled(pull);
+      case "Never": {
+        const image = await held(reference);
+        if (image) return image;
+        const problem = "is not on this engine, and its pull policy is Never";
+        throw new ServiceError("not_found", `the image ${reference} ${problem}`);
+      }
+    }
   }
 
   async function pulled(pull: FetchOptions): Promise<EngineImage> {
@@ -106,20 +148,9 @@ export function createImageStore({
     held,
     async fetch(reference, policy, onProgress, signal) {
       const pull = { name: canonicalReference(reference), reference, onProgress, signal };
-      switch (policy) {
-        case "Always":
-          return pulled(pull).catch(async (error: unknown) => {
-            throw await withHint(error, reference);
-          });
-        case "IfNotPresent":
-          return (await held(reference)) ?? pulled(pull);
-        case "Never": {
-          const image = await held(reference);
-          if (image) return image;
-          const problem = "is not on this engine, and its pull policy is Never";
-          throw new ServiceError("not_found", `the image ${reference} ${problem}`);
-        }
-      }
+      const image = await got(reference, policy, pull);
+      disk.used(image.id);
+      return image;
     },
     inventory: () => all,
     pulling: puller.pulling,
@@ -134,15 +165,4 @@ export function createImageStore({
     const hint = "image_pull_policy is Always, so the one on the engine is not used";
     return new ServiceError(error.code, `${error.message} (${hint})`, { cause: error });
   }
-}
-
-/** The engine also lists names that nobody can ask for: `<none>:<none>`, or what its older rules let through. */
-function namesOf({ references }: EngineImage): string[] {
-  return references.flatMap((reference) => {
-    try {
-      return [canonicalReference(reference)];
-    } catch {
-      return [];
-    }
-  });
 }

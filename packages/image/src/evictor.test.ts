@@ -1,0 +1,99 @@
+import { describe, expect, test } from "vitest";
+import type { DiskSpace, StoredImage } from "./disk-engine.ts";
+import { createEvictor } from "./evictor.ts";
+import { createFakeDisk } from "./fake-disk.ts";
+import { createImageUsage } from "./image-usage.ts";
+
+const quiet = { info: () => undefined, warn: () => undefined };
+
+/** A disk of 100 bytes with four images of 20, used in the order of their names. */
+function bench({ homed = ["a:1", "b:1", "c:1", "d:1"], wanted = [] as string[] } = {}) {
+  let now = 0;
+  const disk = createFakeDisk(100, () => now);
+  const usage = createImageUsage({ engine: disk, now: () => now });
+  for (const name of ["a:1", "b:1", "c:1", "d:1"]) {
+    now += 1;
+    disk.add(name, 20);
+    usage.used(name);
+  }
+  const names = (some: string[]) => new Set(some.map((name) => `docker.io/library/${name}`));
+  const evicted: StoredImage[] = [];
+  const evictor = createEvictor({
+    engine: disk,
+    usage,
+    keeping: {
+      scope: "brought",
+      isPinned: () => false,
+      isHomed: (name) => names(homed).has(name),
+    },
+    wanted: () => names(wanted),
+    onEvicted: (image) => evicted.push(image),
+    log: quiet,
+  });
+  const missing =
+    (bytes: number) =>
+    ({ freeBytes }: DiskSpace): number =>
+      Math.max(0, bytes - freeBytes);
+  return { disk, usage, evictor, evicted, missing };
+}
+
+describe("free()", () => {
+  test("removes nothing where nothing is missing", async () => {
+    const { disk, evictor, missing } = bench();
+    disk.danglingBytes = 5;
+    expect(await evictor.free(missing(15))).toMatchObject({ freeBytes: 15 });
+    expect([disk.removed, disk.danglingBytes]).toEqual([[], 5]);
+  });
+
+  test("takes what dangles, then build cache as far as it needs, then images until it is enough", async () => {
+    const { disk, evictor, evicted, missing } = bench();
+    disk.danglingBytes = 10;
+    disk.cacheBytes = 10;
+    expect(await evictor.free(missing(15))).toMatchObject({ freeBytes: 15 });
+    expect([disk.removed, disk.danglingBytes, disk.cacheBytes]).toEqual([[], 0, 5]);
+    expect(await evictor.free(missing(50))).toMatchObject({ freeBytes: 60 });
+    expect(disk.removed).toEqual(["a:1", "b:1"]);
+    expect(evicted.map(({ id }) => id)).toEqual(disk.removed);
+  });
+
+  test("takes strangers first, and leaves what is wanted, used by containers or another's", async () => {
+    const { disk, evictor, missing } = bench({ homed: ["a:1", "b:1", "d:1"], wanted: ["b:1"] });
+    disk.containers.add("a:1");
+    disk.otherBytes = -20;
+    disk.add("z:1", 20, { isBrought: false });
+    expect(await evictor.free(missing(100))).toMatchObject({ freeBytes: 60 });
+    expect(disk.removed).toEqual(["c:1", "d:1"]);
+  });
+
+  test("goes on with the next when a container gets one meanwhile", async () => {
+    const { disk, evictor, missing } = bench();
+    const remove = disk.remove;
+    disk.remove = async (image) => {
+      disk.containers.add("a:1");
+      return remove(image);
+    };
+    await evictor.free(missing(40));
+    expect(disk.removed).toEqual(["b:1"]);
+  });
+
+  test("sees at the last moment that another server has used an image", async () => {
+    const { disk, evictor, missing } = bench();
+    await evictor.free(missing(40));
+    disk.marks.set("b:1", 1_000);
+    await evictor.free(missing(60));
+    expect(disk.removed).toEqual(["a:1", "c:1"]);
+  });
+
+  test("frees for one after the other, and no more than both need", async () => {
+    const { disk, evictor, missing } = bench();
+    await Promise.all([evictor.free(missing(40)), evictor.free(missing(40))]);
+    expect(disk.removed).toEqual(["a:1"]);
+  });
+});
+
+test("holdings() parts what may go some time from the rest", async () => {
+  const { disk, evictor } = bench();
+  disk.containers.add("a:1");
+  disk.add("z:1", 7, { isBrought: false });
+  expect(await evictor.holdings()).toEqual({ reclaimableBytes: 80, otherBytes: 7 });
+});
