@@ -6,6 +6,7 @@ import {
   createBuilds,
   type BuildEngine,
   type Builds,
+  type ImageDisk,
   type ImageStore,
 } from "@remote-runtime/image";
 import { newRuntimeId, replicaTagOf } from "@remote-runtime/protocol";
@@ -21,6 +22,7 @@ export type BuildServiceOptions = {
   folder: string | undefined;
   replicaId: string;
   images: Pick<ImageStore, "refresh">;
+  disk: ImageDisk;
   inventory: Pick<Inventory, "changed">;
   log: Log;
 };
@@ -38,7 +40,7 @@ const MOST_HELD_CONTEXTS = 8;
 
 /** A replica's builds, with their files. */
 export function createBuildService(options: BuildServiceOptions): BuildService {
-  const { engine, config, replicaId, images, inventory, log } = options;
+  const { engine, config, replicaId, images, disk, inventory, log } = options;
   const name = `openhands-builds-${encodeURIComponent(replicaId)}`;
   const folder = options.folder ?? join(tmpdir(), name);
   const maxContextBytes = config.MAX_BUILD_CONTEXT_MIB * MIB;
@@ -47,6 +49,7 @@ export function createBuildService(options: BuildServiceOptions): BuildService {
     maxBuilds: config.MAX_BUILDS,
     timeoutMs: config.BUILD_TIMEOUT_SECONDS * 1000,
     folder,
+    disk,
     // So that any gateway finds the replica again.
     newId: () => newRuntimeId(replicaTagOf(replicaId), randomBytes),
     async onBuilt() {

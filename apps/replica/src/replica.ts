@@ -6,18 +6,12 @@ import {
   discoverReach,
   inspectSelf,
   pingEngine,
-  type Self,
 } from "@remote-runtime/docker";
 import { createImageStore } from "@remote-runtime/image";
 import { newRuntimeId, replicaTagOf, routes, type Handlers } from "@remote-runtime/protocol";
 import { createSandboxProxy, parseSandboxTarget, type SandboxTarget } from "@remote-runtime/proxy";
 import type { Registry } from "@remote-runtime/registry";
-import {
-  createRuntimes,
-  systemClock,
-  type AdmissionLimits,
-  type Endpoint,
-} from "@remote-runtime/runtime";
+import { createRuntimes, systemClock, type Endpoint } from "@remote-runtime/runtime";
 import {
   createApp,
   mountRoutes,
@@ -29,14 +23,18 @@ import {
 } from "@remote-runtime/server";
 import type { SandboxConfig } from "./config.ts";
 import { bindAddressOf } from "./bind-address.ts";
-import { budgetOf } from "./budget.ts";
+import { budgetOf, engineLimitsOf } from "./budget.ts";
 import { createBuildService } from "./build-service.ts";
+import { composeName } from "./compose-name.ts";
 import { createDrain } from "./drain.ts";
+import { createEngineDisk } from "./engine-disk.ts";
 import { createHandlers } from "./handlers.ts";
+import { createHomes } from "./homes.ts";
 import { answersHealth, INSTANCE_HEADER } from "./id-clash.ts";
 import { createInjectKeeper } from "./inject-keeper.ts";
 import { createInventory } from "./inventory.ts";
 import { createMembership } from "./membership.ts";
+import { measureDisk } from "./measure-disk.ts";
 import { measureRuntimes } from "./metrics.ts";
 import { createPeers } from "./peers.ts";
 import { canBind, createPortPicker, heldPorts } from "./port-picker.ts";
@@ -46,8 +44,6 @@ import { waitForEngine } from "./wait-for-engine.ts";
 import { weightOf } from "./weight.ts";
 
 const MIB = 1024 * 1024;
-/** Part of the engine's memory that runtimes may be promised together. */
-const MEMORY_SHARE = 0.9;
 
 export type ReplicaOptions = {
   config: SandboxConfig;
@@ -108,9 +104,20 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     log,
   });
   const description = await engine.describe();
-  const images = createImageStore({ engine, maxPulls: config.MAX_PULLS });
-  const injects = createInjectKeeper({ ...options, docker, images, clock: systemClock });
   const replicaId = options.replicaId ?? composeName(self) ?? hostname();
+  const homes = createHomes({ replicaId, engineId: description.id });
+  const disk = await createEngineDisk({
+    ...homes,
+    docker,
+    config,
+    isContained: self !== undefined,
+    used: () => runtimes.images(),
+    pulling: () => images.pulling(),
+    clock: systemClock,
+    log,
+  });
+  const images = createImageStore({ engine, maxPulls: config.MAX_PULLS, disk });
+  const injects = createInjectKeeper({ ...options, docker, images, clock: systemClock });
   const tag = replicaTagOf(replicaId);
   const instance = randomUUID();
   let port = options.port;
@@ -129,11 +136,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     log,
   });
 
-  const engineLimits: AdmissionLimits = {
-    maxStarting: config.MAX_STARTING || description.cpus * 2,
-    maxRunning: config.MAX_RUNNING || Number.MAX_SAFE_INTEGER,
-    memoryBytes: description.memoryBytes * MEMORY_SHARE,
-  };
+  const engineLimits = engineLimitsOf(config, description);
   const runtimes = createRuntimes({
     replicaId,
     engine,
@@ -178,7 +181,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     activity: (id) => proxy.activity(id),
     agentIdleMs: ({ record }) => agentIdleMs(agentEndpoint(record.id)),
     onHalted: (id) => proxy.forget(id),
-    onImages: () => inventory.changed(),
+    onImages: () => [inventory, disk].forEach((part) => part.changed()),
     onChange: () => membership.changed(),
     mayEnd: () => membership.isSure(),
     log,
@@ -193,6 +196,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     replicaId,
     engineId: description.id,
     inherit: runtimes.inherit,
+    onSeen: homes.see,
     onCount: runtimes.reconsider,
     clock: systemClock,
     log,
@@ -204,6 +208,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     folder: options.buildFolder,
     replicaId,
     images,
+    disk,
     inventory,
     log,
   });
@@ -265,6 +270,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
   });
   mountRoutes(app, routes, handlers, { keyring });
   measureRuntimes(metrics, runtimes);
+  measureDisk(metrics, disk);
   const baseHost = wildcardBase === null ? undefined : new URL(wildcardBase).hostname;
 
   return {
@@ -283,17 +289,11 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
       await membership.join();
     },
     async run(signal) {
-      const parts = [membership, runtimes, inventory, injects];
+      const parts = [membership, runtimes, inventory, injects, disk];
       await Promise.all(parts.map((part) => part.run(signal)));
       proxy.close();
       await buildService.close();
     },
     drain: drain.run,
   };
-}
-
-/** Other projects on the same engine have a `replica-1` too. */
-function composeName(self: Self | undefined): string | undefined {
-  if (!self?.composeService) return undefined;
-  return `${self.composeProject}-${self.composeService}-${self.composeNumber}`;
 }

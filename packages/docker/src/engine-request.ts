@@ -20,7 +20,7 @@ export function engineRequest(docker: Docker, request: EngineRequest): Promise<u
       docker.modem.dial(
         { method, path: `${path}?`, options: query, abortSignal, statusCodes },
         (error: unknown, answer: unknown) => {
-          if (error) reject(error instanceof Error ? error : new Error(String(error)));
+          if (error instanceof Error) reject(error);
           else resolve(answer);
         },
       );

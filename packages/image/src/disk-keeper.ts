@@ -1,7 +1,7 @@
 import { ServiceError } from "@remote-runtime/protocol";
 import { canonicalReference } from "./canonical-reference.ts";
 import type { DiskEngine, DiskSpace, StoredImage } from "./disk-engine.ts";
-import { createDiskGuard, type DiskGuard, type DiskGuardOptions } from "./disk-guard.ts";
+import { createDiskGuard, type DiskGuardOptions } from "./disk-guard.ts";
 import { aboveLow, isHigh } from "./disk-policy.ts";
 import type { Keeping } from "./evictable.ts";
 import { createEvictor, type EvictorOptions } from "./evictor.ts";

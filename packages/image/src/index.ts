@@ -1,5 +1,6 @@
 export type { BuildEngine, EngineBuild } from "./build-engine.ts";
 export { createBuilds, type Builds, type BuildView } from "./builds.ts";
+export { canonicalNames } from "./canonical-names.ts";
 export { canonicalReference, familiarReference } from "./canonical-reference.ts";
 export { decodeBuildContext } from "./decode-build-context.ts";
 export type { DiskEngine, DiskSpace, StoredImage } from "./disk-engine.ts";
