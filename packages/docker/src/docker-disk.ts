@@ -98,13 +98,6 @@ export function createDockerDisk({ docker, space }: DockerDiskOptions): DiskEngi
       const found = await inspect(id);
       return Math.max(0, Date.parse(found?.Metadata?.LastTagTime ?? "") || 0);
     },
-    async removeDangling() {
-      await engineCall(
-        "removal of dangling images",
-        (abortSignal) => docker.pruneImages({ filters: { dangling: ["true"] }, abortSignal }),
-        REMOVAL_DEADLINE_MS,
-      );
-    },
     async trimBuildCache(freeBytes) {
       const { cacheBytes } = await engineUsage(docker);
       if (cacheBytes === 0) return;

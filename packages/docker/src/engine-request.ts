@@ -20,8 +20,8 @@ export function engineRequest(docker: Docker, request: EngineRequest): Promise<u
       docker.modem.dial(
         { method, path: `${path}?`, options: query, abortSignal, statusCodes },
         (error: unknown, answer: unknown) => {
-          if (error instanceof Error) reject(error);
-          else resolve(answer);
+          if (error === null || error === undefined) resolve(answer);
+          else reject(error instanceof Error ? error : new Error("no answer"));
         },
       );
     });

@@ -33,8 +33,6 @@ export interface DiskEngine {
   markedAt(id: string): Promise<number>;
   /** Removes an image with all its names, unless a container has it, which the engine makes sure of. */
   remove(image: StoredImage): Promise<"removed" | "in use">;
-  /** Removes images without a name that no container has. */
-  removeDangling(): Promise<void>;
   /** Gives up build cache, longest unused first, so that about `freeBytes` come free. */
   trimBuildCache(freeBytes: number): Promise<void>;
 }

@@ -135,7 +135,7 @@ describe("within()", () => {
     await expect(one.done).rejects.toMatchObject({ code: "disk_full" });
   });
 
-  test("is disk_full at once where nothing can ever make enough room", async () => {
+  test("is disk_full soon where nothing can ever make enough room", async () => {
     const { disk, pinned, pull } = bench();
     disk.add("a:1", 500);
     pinned.add("docker.io/library/a:1");

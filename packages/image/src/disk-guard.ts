@@ -43,9 +43,11 @@ type Task = {
 
 const WAIT_MS = 10 * 60_000;
 const LOOK_AGAIN_MS = 2_000;
-/** In this time a fast disk takes a quarter of the default reserve. */
-const WATCH_MS = 250;
-/** What could not be freed now will not be so a moment later. */
+/** The engine takes a moment to free what was removed or given up. */
+const SETTLE_MS = 5_000;
+/** In this time the fastest disks take a quarter of the default reserve. */
+const WATCH_MS = 100;
+/** What could not be removed now will hardly be so a moment later. */
 const FREE_AGAIN_MS = 5_000;
 /** An aborted pull takes a moment to end, and to free what it had. */
 const ABORT_MS = 10_000;
@@ -74,11 +76,11 @@ export function createDiskGuard(options: DiskGuardOptions): DiskGuard {
   /** Ends with the task among those that run. */
   async function admit({ what, onWait, signal }: DiskUse, task: Task): Promise<void> {
     const { sizeBytes } = task;
-    const deadline = now() + WAIT_MS;
+    const began = now();
     for (;;) {
       if (signal.aborted) throw new ServiceError("unavailable", `${what}: given up`);
       let space = await engine.space();
-      if (space && missing(sizeBytes, space) > 0) {
+      if (space && missing(sizeBytes, space) > 0 && (await mayFit(sizeBytes, space))) {
         onWait("making room on the engine's disk");
         space = await evictor.free((found) => missing(sizeBytes, found));
       }
@@ -87,18 +89,22 @@ export function createDiskGuard(options: DiskGuardOptions): DiskGuard {
         running.add(task);
         return;
       }
-      const { text, isFinal } = await shortage(sizeBytes, space);
-      if (isFinal || now() >= deadline) throw new ServiceError("disk_full", `${what}: ${text}`);
+      const text = await shortage(sizeBytes, space);
+      const patienceMs = (await mayFit(sizeBytes, space)) ? WAIT_MS : SETTLE_MS;
+      if (now() >= began + patienceMs) throw new ServiceError("disk_full", `${what}: ${text}`);
       onWait(`waiting for room: ${text}`);
       await Promise.race([someEnded.promise, sleep(LOOK_AGAIN_MS, signal)]);
     }
   }
 
-  /** `isFinal`: nothing that ends some time would give enough free. */
-  async function shortage(
-    sizeBytes: number,
-    space: DiskSpace,
-  ): Promise<{ text: string; isFinal: boolean }> {
+  /** Whether what ends some time would give enough free. */
+  async function mayFit(sizeBytes: number, space: DiskSpace): Promise<boolean> {
+    if (running.size > 0) return true;
+    const { reclaimableBytes } = await evictor.holdings();
+    return reclaimableBytes >= missingFor(sizeBytes, space, policy);
+  }
+
+  async function shortage(sizeBytes: number, space: DiskSpace): Promise<string> {
     const { reclaimableBytes, otherBytes } = await evictor.holdings();
     const used = space.totalBytes - space.freeBytes;
     const parts = [
@@ -109,11 +115,7 @@ export function createDiskGuard(options: DiskGuardOptions): DiskGuard {
       `other images ${gigabytes(otherBytes)} GB`,
       `everything together ${gigabytes(used)} GB`,
     ];
-    const missingBytes = missingFor(sizeBytes, space, policy);
-    return {
-      text: `the engine's disk is full: ${parts.filter((part) => part !== undefined).join(", ")}`,
-      isFinal: running.size === 0 && reclaimableBytes < missingBytes,
-    };
+    return `the engine's disk is full: ${parts.filter((part) => part !== undefined).join(", ")}`;
   }
 
   /** While anything runs: makes room when it gets tight, and gives up what began last when that does not help. */
@@ -149,7 +151,8 @@ export function createDiskGuard(options: DiskGuardOptions): DiskGuard {
 
   async function free(): Promise<void> {
     try {
-      await evictor.free((space) => aboveLow(space, policy));
+      const space = await evictor.free((found) => aboveLow(found, policy));
+      if (!space || !isHigh(space, policy)) return;
     } catch (error) {
       log.warn({ err: error }, "no room can be made on the engine's disk now");
     }
@@ -203,7 +206,7 @@ export function createDiskGuard(options: DiskGuardOptions): DiskGuard {
 
   async function refuse({ what, sizeBytes = 0 }: DiskUse): Promise<never> {
     const space = await engine.space();
-    const why = space ? (await shortage(sizeBytes, space)).text : "the engine's disk is full";
+    const why = space ? await shortage(sizeBytes, space) : "the engine's disk is full";
     throw new ServiceError("disk_full", `${what}: given up before it was whole: ${why}`);
   }
 }

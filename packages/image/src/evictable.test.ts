@@ -21,15 +21,17 @@ const scenes = fc.record({
   wanted: someNames,
   pinned: someNames,
   homed: someNames,
+  dangling: fc.uniqueArray(fc.nat({ max: 20 }).map(String)).map((ids) => new Set(ids)),
 });
 type Scene = typeof scenes extends fc.Arbitrary<infer S> ? S : never;
 
 const lastUsedAt = (id: string): number => Number(id) % 5;
 
-function keepingOf({ scope, inUse, wanted, pinned, homed }: Scene): Keeping {
+function keepingOf({ scope, inUse, wanted, pinned, homed, dangling }: Scene): Keeping {
   const isPinned = (name: string): boolean => pinned.has(name);
   const isHomed = (name: string): boolean => homed.has(name);
-  return { scope, inUse, wanted, isPinned, isHomed, lastUsedAt };
+  const dangles = (id: string): boolean => dangling.has(id);
+  return { scope, inUse, wanted, isPinned, isHomed, lastUsedAt, dangles };
 }
 
 /** What has no name that anybody can ask for was never used. */
@@ -50,7 +52,9 @@ describe("evictable()", () => {
           expect(hasOneOf(found, scene.wanted)).toBe(false);
           expect(hasOneOf(found, scene.pinned)).toBe(false);
           expect(scene.scope).not.toBe("none");
-          if (scene.scope === "brought") expect(found.isBrought).toBe(true);
+          if (found.isBrought) continue;
+          if (found.names.length === 0) expect(scene.dangling.has(found.id)).toBe(true);
+          else expect(scene.scope).toBe("any");
         }
       }),
     );
@@ -62,7 +66,9 @@ describe("evictable()", () => {
         const found = new Set(evictable(scene.images, keepingOf(scene)));
         for (const each of scene.images) {
           const { scope, inUse, wanted, pinned } = scene;
-          const isOurs = each.isBrought || (scope === "any" && each.names.length > 0);
+          const isOurs =
+            each.isBrought ||
+            (each.names.length === 0 ? scene.dangling.has(each.id) : scope === "any");
           const isFree = !inUse.has(each.id) && !hasOneOf(each, wanted) && !hasOneOf(each, pinned);
           expect(found.has(each)).toBe(scope !== "none" && isOurs && isFree);
         }
@@ -95,6 +101,7 @@ describe("evictable()", () => {
       isPinned: () => false,
       isHomed: (name: string) => name.includes("@"),
       lastUsedAt: () => 0,
+      dangles: () => false,
     };
     const tagged = { id: "1", names: ["a:1", digest], sizeBytes: 1, isBrought: true };
     const untagged = { id: "2", names: [digest], sizeBytes: 1, isBrought: true };

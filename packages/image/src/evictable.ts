@@ -14,12 +14,15 @@ export type Keeping = {
   isHomed: (name: string) => boolean;
   /** Of a content id; 0: not known. */
   lastUsedAt: (id: string) => number;
+  /** Whether an image without a name will not get one any more: what is being pulled or built gets it last. */
+  dangles: (id: string) => boolean;
 };
 
 /** Of all images those that may be removed now, in the order in which they are to be. Pure. */
 export function evictable(images: Iterable<StoredImage>, keeping: Keeping): StoredImage[] {
   const candidates = [...images].flatMap((image) => {
     if (!isOurs(image, keeping) || keeping.inUse.has(image.id)) return [];
+    if (!image.isBrought && image.names.length === 0 && !keeping.dangles(image.id)) return [];
     const names = canonicalNames(image.names);
     if (names.some((name) => keeping.wanted.has(name))) return [];
     // What has no name left can never be asked for.
@@ -35,8 +38,8 @@ export function isOurs(
   { scope, isPinned }: Pick<Keeping, "scope" | "isPinned">,
 ): boolean {
   if (scope === "none" || canonicalNames(names).some(isPinned)) return false;
-  // The engine itself knows which of the others dangle, and removes them when it is told to.
-  return isBrought || (scope === "any" && names.length > 0);
+  // Nobody can ask for what has no name.
+  return isBrought || names.length === 0 || scope === "any";
 }
 
 /** Starts name a tag, unless there is none: the digest beside it has another home, to which nothing comes. */

@@ -34,26 +34,37 @@ function bench({ homed = ["a:1", "b:1", "c:1", "d:1"], wanted = [] as string[] }
     (bytes: number) =>
     ({ freeBytes }: DiskSpace): number =>
       Math.max(0, bytes - freeBytes);
-  return { disk, usage, evictor, evicted, missing };
+  const pass = (ms: number): void => void (now += ms);
+  return { disk, usage, evictor, evicted, missing, pass };
 }
 
 describe("free()", () => {
   test("removes nothing where nothing is missing", async () => {
     const { disk, evictor, missing } = bench();
-    disk.danglingBytes = 5;
+    disk.cacheBytes = 5;
     expect(await evictor.free(missing(15))).toMatchObject({ freeBytes: 15 });
-    expect([disk.removed, disk.danglingBytes]).toEqual([[], 5]);
+    expect([disk.removed, disk.cacheBytes]).toEqual([[], 5]);
   });
 
-  test("takes what dangles, then build cache as far as it needs, then images until it is enough", async () => {
+  test("takes build cache as far as it needs, then images until it is enough", async () => {
     const { disk, evictor, evicted, missing } = bench();
-    disk.danglingBytes = 10;
     disk.cacheBytes = 10;
     expect(await evictor.free(missing(15))).toMatchObject({ freeBytes: 15 });
-    expect([disk.removed, disk.danglingBytes, disk.cacheBytes]).toEqual([[], 0, 5]);
+    expect([disk.removed, disk.cacheBytes]).toEqual([[], 5]);
     expect(await evictor.free(missing(50))).toMatchObject({ freeBytes: 60 });
     expect(disk.removed).toEqual(["a:1", "b:1"]);
     expect(evicted.map(({ id }) => id)).toEqual(disk.removed);
+  });
+
+  test("takes what dangles first, whoever made it, but not what may be about to get its name", async () => {
+    const { disk, evictor, missing, pass } = bench();
+    disk.images.set("old", { id: "old", names: [], sizeBytes: 10, isBrought: false });
+    await evictor.free(missing(11));
+    expect(disk.removed).toEqual(["a:1"]);
+    pass(5 * 60_000);
+    disk.images.set("new", { id: "new", names: [], sizeBytes: 10, isBrought: false });
+    await evictor.free(missing(25));
+    expect(disk.removed).toEqual(["a:1", "old"]);
   });
 
   test("takes strangers first, and leaves what is wanted, used by containers or another's", async () => {

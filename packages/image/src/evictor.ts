@@ -20,7 +20,7 @@ export type Holdings = { reclaimableBytes: number; otherBytes: number };
 
 export type EvictorOptions = {
   engine: DiskEngine;
-  usage: Pick<ImageUsage, "learn" | "lastUsedAt" | "isStale">;
+  usage: Pick<ImageUsage, "learn" | "lastUsedAt" | "isStale" | "dangles">;
   keeping: Pick<Keeping, "scope" | "isPinned" | "isHomed">;
   /** As `Keeping` has it, asked for anew before each removal. */
   wanted: () => ReadonlySet<string>;
@@ -35,8 +35,8 @@ export function createEvictor(options: EvictorOptions): Evictor {
   async function candidates(): Promise<StoredImage[]> {
     const [images, inUse] = await Promise.all([engine.stored(), engine.inUse()]);
     await usage.learn(images);
-    const { lastUsedAt } = usage;
-    return evictable(images, { ...keeping, inUse, wanted: wanted(), lastUsedAt });
+    const { lastUsedAt, dangles } = usage;
+    return evictable(images, { ...keeping, inUse, wanted: wanted(), lastUsedAt, dangles });
   }
 
   async function evictImages(missing: () => Promise<number>): Promise<void> {
@@ -75,9 +75,7 @@ export function createEvictor(options: EvictorOptions): Evictor {
           space = await engine.space();
           return space ? missing(space) : 0;
         };
-        await engine.removeDangling();
-        const left = await measure();
-        if (left > 0) await engine.trimBuildCache(left);
+        await engine.trimBuildCache(missing(space));
         await evictImages(measure);
         return space;
       }),

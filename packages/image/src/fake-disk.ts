@@ -9,7 +9,6 @@ export interface FakeDisk extends DiskEngine {
   readonly removed: string[];
   /** Bytes in use beside images: what is half pulled, and what is not the engine's. */
   otherBytes: number;
-  danglingBytes: number;
   cacheBytes: number;
   readonly marks: Map<string, number>;
   /** By name, brought if not said otherwise. */
@@ -24,7 +23,6 @@ export function createFakeDisk(totalBytes: number, now: () => number = () => 0):
     containers: new Set(),
     removed: [],
     otherBytes: 0,
-    danglingBytes: 0,
     cacheBytes: 0,
     marks: new Map(),
     add(name, sizeBytes, { isBrought = true } = {}) {
@@ -32,7 +30,7 @@ export function createFakeDisk(totalBytes: number, now: () => number = () => 0):
     },
     async space() {
       const imageBytes = [...images.values()].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-      const usedBytes = imageBytes + disk.otherBytes + disk.danglingBytes + disk.cacheBytes;
+      const usedBytes = imageBytes + disk.otherBytes + disk.cacheBytes;
       return { totalBytes, freeBytes: totalBytes - usedBytes };
     },
     stored: async () => [...images.values()],
@@ -50,9 +48,6 @@ export function createFakeDisk(totalBytes: number, now: () => number = () => 0):
       images.delete(id);
       disk.removed.push(id);
       return "removed";
-    },
-    async removeDangling() {
-      disk.danglingBytes = 0;
     },
     async trimBuildCache(freeBytes) {
       disk.cacheBytes = Math.max(0, disk.cacheBytes - freeBytes);
