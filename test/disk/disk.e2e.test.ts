@@ -41,6 +41,7 @@ beforeAll(async () => {
   resources.defer(watchDisk());
   const env = {
     DOCKER_HOST: engine.url,
+    EVICT_IMAGES: "brought",
     SANDBOX_REACH: "published",
     PAUSE_GRACE_SECONDS: "0",
     // Room for what two pulls write while images are removed for them, as there is on a disk of a usual size.

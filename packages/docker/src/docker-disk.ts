@@ -98,6 +98,7 @@ export function createDockerDisk({ docker, space }: DockerDiskOptions): DiskEngi
       const found = await inspect(id);
       return Math.max(0, Date.parse(found?.Metadata?.LastTagTime ?? "") || 0);
     },
+    cacheBytes: async () => (await engineUsage(docker)).cacheBytes,
     async trimBuildCache(freeBytes) {
       const { cacheBytes } = await engineUsage(docker);
       if (cacheBytes === 0) return;

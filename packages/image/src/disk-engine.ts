@@ -33,6 +33,8 @@ export interface DiskEngine {
   markedAt(id: string): Promise<number>;
   /** Removes an image with all its names, unless a container has it, which the engine makes sure of. */
   remove(image: StoredImage): Promise<"removed" | "in use">;
+  /** What the build cache has beside images. */
+  cacheBytes(): Promise<number>;
   /** Gives up build cache, longest unused first, so that about `freeBytes` come free. */
   trimBuildCache(freeBytes: number): Promise<void>;
 }

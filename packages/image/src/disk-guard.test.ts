@@ -95,6 +95,19 @@ describe("within()", () => {
     expect([disk.removed, one.waits]).toEqual([["a:1"], ["making room on the engine's disk"]]);
   });
 
+  test("takes build cache where there is nothing else, and nothing for what can never fit", async () => {
+    const { disk, pull } = bench();
+    disk.builtBytes = 300;
+    disk.otherBytes = 500;
+    const one = pull("one", 0, { sizeBytes: 400 });
+    one.end();
+    expect([await one.done, disk.builtBytes]).toEqual(["one", 90]);
+    await expect(pull("two", 0, { sizeBytes: 600 }).done).rejects.toMatchObject({
+      code: "disk_full",
+    });
+    expect(disk.builtBytes).toBe(90);
+  });
+
   test("counts what others have been promised", async () => {
     const { disk, pull } = bench();
     disk.add("a:1", 400);

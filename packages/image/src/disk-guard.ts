@@ -111,7 +111,7 @@ export function createDiskGuard(options: DiskGuardOptions): DiskGuard {
       sizeBytes > 0 ? `${gigabytes(sizeBytes)} GB are needed` : undefined,
       `${gigabytes(space.freeBytes)} of ${gigabytes(space.totalBytes)} GB are free`,
       `${gigabytes(reserveOf(space, policy))} GB have to stay free`,
-      `images that go when nobody uses them any more hold ${gigabytes(reclaimableBytes)} GB`,
+      `images that go when nobody uses them any more, and build cache, hold ${gigabytes(reclaimableBytes)} GB`,
       `other images ${gigabytes(otherBytes)} GB`,
       `everything together ${gigabytes(used)} GB`,
     ];
@@ -126,7 +126,7 @@ export function createDiskGuard(options: DiskGuardOptions): DiskGuard {
     while (running.size > 0) {
       await sleep(WATCH_MS);
       try {
-        await look();
+        if (running.size > 0) await look();
         isBlind = false;
       } catch (error) {
         if (!isBlind) log.warn({ err: error }, "the engine's disk cannot be watched now");

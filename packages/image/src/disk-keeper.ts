@@ -64,7 +64,7 @@ export function createDiskKeeper(options: DiskKeeperOptions): DiskKeeper {
     refetched: { count: 0, bytes: 0 },
     refused: 0,
   };
-  let readAt = 0;
+  let readAt = Number.NEGATIVE_INFINITY;
   let isStuck = false;
 
   const evictor = createEvictor({
@@ -155,7 +155,7 @@ export function createDiskKeeper(options: DiskKeeperOptions): DiskKeeper {
       }
     },
     figures: () => figures,
-    changed: () => (readAt = 0),
+    changed: () => void (readAt = Number.NEGATIVE_INFINITY),
     async run(signal) {
       let hasFailed = false;
       while (!signal.aborted) {

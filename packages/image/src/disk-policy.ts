@@ -24,9 +24,10 @@ export function missingFor(neededBytes: number, space: DiskSpace, policy: DiskPo
   return Math.max(0, reserveOf(space, policy) + neededBytes - space.freeBytes);
 }
 
-/** Bytes that have to come free until no more than the low mark is in use. Pure. */
-export function aboveLow({ totalBytes, freeBytes }: DiskSpace, { lowShare }: DiskPolicy): number {
-  return Math.max(0, totalBytes * (1 - lowShare) - freeBytes);
+/** Bytes that have to come free until no more than the low mark is in use, and the reserve is there. Pure. */
+export function aboveLow(space: DiskSpace, policy: DiskPolicy): number {
+  const aboveMark = space.totalBytes * (1 - policy.lowShare) - space.freeBytes;
+  return Math.max(aboveMark, missingFor(0, space, policy));
 }
 
 /** Whether as much is in use as the high mark says, or the reserve is. Pure. */

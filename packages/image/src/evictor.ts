@@ -15,7 +15,7 @@ export interface Evictor {
   holdings(): Promise<Holdings>;
 }
 
-/** Bytes of images that may be removed once nobody uses them, and of all others. */
+/** Bytes of images that may be removed once nobody uses them, with the build cache, and of all other images. */
 export type Holdings = { reclaimableBytes: number; otherBytes: number };
 
 export type EvictorOptions = {
@@ -80,11 +80,13 @@ export function createEvictor(options: EvictorOptions): Evictor {
         return space;
       }),
     async holdings() {
-      const images = await engine.stored();
+      const [images, cacheBytes] = await Promise.all([engine.stored(), engine.cacheBytes()]);
       const bytesOf = (some: readonly StoredImage[]): number =>
         some.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-      const reclaimableBytes = bytesOf(images.filter((image) => isOurs(image, keeping)));
-      return { reclaimableBytes, otherBytes: bytesOf(images) - reclaimableBytes };
+      const ownBytes = bytesOf(images.filter((image) => isOurs(image, keeping)));
+      const trimmableBytes = keeping.scope === "none" ? 0 : cacheBytes;
+      const otherBytes = bytesOf(images) - ownBytes;
+      return { reclaimableBytes: ownBytes + trimmableBytes, otherBytes };
     },
   };
 }

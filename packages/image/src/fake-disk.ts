@@ -9,7 +9,7 @@ export interface FakeDisk extends DiskEngine {
   readonly removed: string[];
   /** Bytes in use beside images: what is half pulled, and what is not the engine's. */
   otherBytes: number;
-  cacheBytes: number;
+  builtBytes: number;
   readonly marks: Map<string, number>;
   /** By name, brought if not said otherwise. */
   add(name: string, sizeBytes: number, options?: { isBrought?: boolean }): void;
@@ -23,14 +23,14 @@ export function createFakeDisk(totalBytes: number, now: () => number = () => 0):
     containers: new Set(),
     removed: [],
     otherBytes: 0,
-    cacheBytes: 0,
+    builtBytes: 0,
     marks: new Map(),
     add(name, sizeBytes, { isBrought = true } = {}) {
       images.set(name, { id: name, names: [name], sizeBytes, isBrought });
     },
     async space() {
       const imageBytes = [...images.values()].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-      const usedBytes = imageBytes + disk.otherBytes + disk.cacheBytes;
+      const usedBytes = imageBytes + disk.otherBytes + disk.builtBytes;
       return { totalBytes, freeBytes: totalBytes - usedBytes };
     },
     stored: async () => [...images.values()],
@@ -49,8 +49,9 @@ export function createFakeDisk(totalBytes: number, now: () => number = () => 0):
       disk.removed.push(id);
       return "removed";
     },
+    cacheBytes: async () => disk.builtBytes,
     async trimBuildCache(freeBytes) {
-      disk.cacheBytes = Math.max(0, disk.cacheBytes - freeBytes);
+      disk.builtBytes = Math.max(0, disk.builtBytes - freeBytes);
     },
   };
   return disk;
