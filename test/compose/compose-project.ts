@@ -53,6 +53,8 @@ export async function createComposeProject(
     COMPOSE_DISABLE_ENV_FILE: "1",
     PORT: String(port),
     API_KEYS: `alice=${key}`,
+    // The engine is its owner's, however full its disk.
+    EVICT_IMAGES: "none",
     ...overrides,
   };
 

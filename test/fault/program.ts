@@ -25,7 +25,9 @@ export type App = "gateway" | "replica" | "standalone";
 /** Of the tests' own environment it gets `PATH`, `HOME` and the engine's address, unless `env` says otherwise. */
 export function startProgram(app: App, env: Readonly<Record<string, string>>): Program {
   const { PATH = "", HOME = "", DOCKER_HOST } = process.env;
-  const engine = DOCKER_HOST === undefined ? {} : { DOCKER_HOST };
+  const own = DOCKER_HOST === undefined ? {} : { DOCKER_HOST };
+  // The engine is its owner's, however full its disk.
+  const engine = { ...own, EVICT_IMAGES: "none" };
   const child = spawn(NODE, ["--disable-warning=ExperimentalWarning", `apps/${app}/src/main.ts`], {
     cwd: ROOT,
     env: { PATH, HOME, ...engine, ...env },

@@ -65,6 +65,8 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
     REPLICA_ID: name,
     SANDBOX_NETWORK: network,
     LOG_LEVEL: "info",
+    // The engine is its owner's, however full its disk.
+    EVICT_IMAGES: "none",
     ...options.env,
   };
   const env = { ...inherited(), ...settings };

@@ -4,10 +4,10 @@ import type { SandboxConfig } from "./config.ts";
 /** Part of the engine's memory that runtimes may be promised together. */
 const MEMORY_SHARE = 0.9;
 
-/** What a whole engine takes, where 0 leaves it to its cores and memory. */
+/** What an engine can take, as far as that is not set. Pure. */
 export function engineLimitsOf(
   config: Pick<SandboxConfig, "MAX_STARTING" | "MAX_RUNNING">,
-  { cpus, memoryBytes }: EngineDescription,
+  { cpus, memoryBytes }: Pick<EngineDescription, "cpus" | "memoryBytes">,
 ): AdmissionLimits {
   return {
     maxStarting: config.MAX_STARTING || cpus * 2,

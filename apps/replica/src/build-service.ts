@@ -6,6 +6,7 @@ import {
   createBuilds,
   type BuildEngine,
   type Builds,
+  type ImageDisk,
   type ImageStore,
   type Publisher,
 } from "@remote-runtime/image";
@@ -23,6 +24,7 @@ export type BuildServiceOptions = {
   replicaId: string;
   images: Pick<ImageStore, "refresh">;
   publisher: Publisher | undefined;
+  disk: ImageDisk;
   inventory: Pick<Inventory, "changed">;
   log: Log;
 };
@@ -40,7 +42,7 @@ const MOST_HELD_CONTEXTS = 8;
 
 /** A replica's builds, with their files. */
 export function createBuildService(options: BuildServiceOptions): BuildService {
-  const { engine, config, replicaId, images, inventory, log } = options;
+  const { engine, config, replicaId, images, disk, inventory, log } = options;
   const name = `openhands-builds-${encodeURIComponent(replicaId)}`;
   const folder = options.folder ?? join(tmpdir(), name);
   const maxContextBytes = config.MAX_BUILD_CONTEXT_MIB * MIB;
@@ -49,6 +51,7 @@ export function createBuildService(options: BuildServiceOptions): BuildService {
     maxBuilds: config.MAX_BUILDS,
     timeoutMs: config.BUILD_TIMEOUT_SECONDS * 1000,
     folder,
+    disk,
     // So that any gateway finds the replica again.
     newId: () => newRuntimeId(replicaTagOf(replicaId), randomBytes),
     async onBuilt() {

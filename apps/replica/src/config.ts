@@ -29,6 +29,17 @@ const sandboxShape = {
   /** On the engine; its replicas share it. 0: as many as its memory holds at SANDBOX_RESERVED_MEMORY_MIB each. */
   MAX_RUNNING: integer({ min: 0, max: 100_000, example: 100 }).default(0),
   MAX_PULLS: integer({ min: 1, max: 1000, example: 3 }).default(3),
+  /** Images are given up from here on … */
+  DISK_HIGH_PERCENT: integer({ min: 1, max: 100, example: 85 }).default(85),
+  /** … until no more than this is in use. */
+  DISK_LOW_PERCENT: integer({ min: 0, max: 99, example: 75 }).default(75),
+  /** Always kept free; a disk that has less than ten times as much keeps a tenth. */
+  DISK_RESERVE_MIB: integer({ min: 0, max: 16_777_216, example: 1024 }).default(1024),
+  /** A path on the engine's disk, as this server sees it. Unset: found out where that is possible. */
+  DISK_PATH: text("/var/lib/docker").optional(),
+  /** What images and build cache may take together. 0: as much as the disk has. */
+  DISK_GB: integer({ min: 0, max: 1_000_000, example: 500 }).default(0),
+  EVICT_IMAGES: choice(["brought", "any", "none"]).default("brought"),
   /** Paths of images that are mounted into sandboxes whose own image lacks them. */
   INJECT: injectMappings().default([]),
   /** At once, on this replica; the others wait. */
@@ -102,6 +113,11 @@ export function consistent<Config extends SandboxConfig>(config: Config): Config
   if (config.RUNTIME_URLS === "host" && config.RUNTIME_URL_BASE === undefined) {
     problems.push(
       "RUNTIME_URLS=host needs RUNTIME_URL_BASE, a domain whose subdomains all lead here, e.g. http://sandbox.example.com:8000",
+    );
+  }
+  if (config.DISK_LOW_PERCENT >= config.DISK_HIGH_PERCENT) {
+    problems.push(
+      `DISK_LOW_PERCENT (${config.DISK_LOW_PERCENT}) must be less than DISK_HIGH_PERCENT (${config.DISK_HIGH_PERCENT})`,
     );
   }
   if (problems.length > 0) throw new ConfigError(problems);

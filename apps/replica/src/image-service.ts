@@ -4,6 +4,7 @@ import {
   createPublishedImages,
   createPublisher,
   type ArchiveEngine,
+  type ImageDisk,
   type ImageEngine,
   type ImageStore,
   type MirrorEngine,
@@ -22,6 +23,8 @@ export type ImageServiceOptions = {
   engineId: string;
   config: Pick<SandboxConfig, "MAX_PULLS" | "REGISTRY" | "REGISTRY_MIRRORS">;
   registry: Pick<Registry, "replicas" | "inventory">;
+  /** Makes room for what is brought. */
+  disk: ImageDisk;
   /** One of the keys that all replicas are given. Default: images are not copied from other replicas. */
   key?: string | undefined;
   clock: Clock;
@@ -39,14 +42,14 @@ export interface ImageService {
 
 /** A replica's images: on its engine, and where they come from. */
 export function createImageService(options: ImageServiceOptions): ImageService {
-  const { engine, config, key, clock, log } = options;
+  const { engine, config, disk, key, clock, log } = options;
   const { REGISTRY: folder, REGISTRY_MIRRORS: mirrors, MAX_PULLS: maxPulls } = config;
   const { now } = clock;
   const backoff = { sleep: clock.sleep, random: Math.random };
   const siblings = key === undefined ? NOBODY : createSiblings({ ...options, key, now });
   const bringer = createImageBringer({ engine, siblings, folder, mirrors, log });
   return {
-    images: createImageStore({ engine: bringer, maxPulls, backoff }),
+    images: createImageStore({ engine: bringer, maxPulls, backoff, disk }),
     published: createPublishedImages({ engine, now, log }),
     publisher: folder === undefined ? undefined : createPublisher({ engine, folder, backoff, now }),
   };

@@ -14,6 +14,7 @@ function create() {
       estates.push(estate);
       if (state.refuses) throw new Error("the engine is away");
     },
+    onSeen: () => undefined,
     onCount: () => void (state.counts += 1),
     clock: { now: () => state.now },
     log: { info: () => undefined, warn: () => undefined },

@@ -17,6 +17,8 @@ export type PeersOptions = {
   replicaId: string;
   engineId: string;
   inherit: (estate: Estate) => Promise<void>;
+  /** Told of each look, with all that are announced. */
+  onSeen: (announced: readonly ReplicaInfo[]) => void;
   /** The number of replicas has changed. */
   onCount: () => void;
   clock: Pick<Clock, "now">;
@@ -56,6 +58,7 @@ export function createPeers(options: PeersOptions): Peers {
   return {
     count: () => count,
     see(announced, ofEngine) {
+      options.onSeen(announced);
       setCount(Math.max(1, announced.filter((other) => other.engineId === engineId).length));
       const estate = succession.look({ announced, ofEngine });
       if (estate.gone.length > 0 && estate.heirs.includes(replicaId)) void inherit(estate);

@@ -29,12 +29,15 @@ import { createBuildService } from "./build-service.ts";
 import { composeName } from "./compose-name.ts";
 import { createDrain } from "./drain.ts";
 import { findPublishedHost } from "./find-published-host.ts";
+import { createEngineDisk } from "./engine-disk.ts";
 import { createHandlers } from "./handlers.ts";
+import { createHomes } from "./homes.ts";
 import { answersHealth, INSTANCE_HEADER } from "./id-clash.ts";
 import { createImageService } from "./image-service.ts";
 import { createInjectKeeper } from "./inject-keeper.ts";
 import { createInventory } from "./inventory.ts";
 import { createMembership } from "./membership.ts";
+import { measureDisk } from "./measure-disk.ts";
 import { measureRuntimes } from "./metrics.ts";
 import { createPeers } from "./peers.ts";
 import { canBind, createPortPicker, heldPorts } from "./port-picker.ts";
@@ -109,15 +112,27 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     log,
   });
   const description = await engine.describe();
+  const replicaId = options.replicaId ?? composeName(self) ?? hostname();
+  const homes = createHomes({ replicaId, engineId: description.id });
+  const disk = await createEngineDisk({
+    ...homes,
+    docker,
+    config,
+    isContained: self !== undefined,
+    used: () => runtimes.images(),
+    pulling: () => images.pulling(),
+    clock: systemClock,
+    log,
+  });
   const imageService = createImageService({
     ...options,
     engine,
     engineId: description.id,
+    disk,
     clock: systemClock,
   });
   const { images } = imageService;
   const injects = createInjectKeeper({ ...options, docker, images, clock: systemClock });
-  const replicaId = options.replicaId ?? composeName(self) ?? hostname();
   const tag = replicaTagOf(replicaId);
   const instance = randomUUID();
   let port = options.port;
@@ -183,7 +198,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     activity: (id) => proxy.activity(id),
     agentIdleMs: ({ record }) => agentIdleMs(agentEndpoint(record.id)),
     onHalted: (id) => proxy.forget(id),
-    onImages: () => inventory.changed(),
+    onImages: () => [inventory, disk].forEach((part) => part.changed()),
     onChange: () => membership.changed(),
     mayEnd: () => membership.isSure(),
     log,
@@ -198,6 +213,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     replicaId,
     engineId: description.id,
     inherit: runtimes.inherit,
+    onSeen: homes.see,
     onCount: runtimes.reconsider,
     clock: systemClock,
     log,
@@ -209,6 +225,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     folder: options.buildFolder,
     replicaId,
     ...imageService,
+    disk,
     inventory,
     log,
   });
@@ -271,6 +288,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
   mountRoutes(app, routes, handlers, { keyring });
   mountArchives(app, { images, engine, keyring, log });
   measureRuntimes(metrics, runtimes);
+  measureDisk(metrics, disk);
   const baseHost = wildcardBase === null ? undefined : new URL(wildcardBase).hostname;
 
   return {
@@ -296,7 +314,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
       await membership.join();
     },
     async run(signal) {
-      const parts = [membership, runtimes, inventory, injects];
+      const parts = [membership, runtimes, inventory, injects, disk];
       await Promise.all(parts.map((part) => part.run(signal)));
       proxy.close();
       await buildService.close();

@@ -12,6 +12,7 @@ const CODES = {
   conflict: true,
   payload_too_large: true,
   internal: true,
+  disk_full: true,
   bad_gateway: true,
   unavailable: true,
   timeout: true,

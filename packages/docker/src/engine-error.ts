@@ -2,6 +2,7 @@ import { ServiceError, type ErrorCode } from "@remote-runtime/protocol";
 import { z } from "zod";
 
 const PORT_TAKEN = /port is already allocated|address already in use|ports are not available/i;
+const DISK_FULL = /no space left on device|disk quota exceeded/i;
 /** Answers of an engine that is itself cut off from what runs containers, or about to stop. */
 const ENGINE_AWAY =
   /containerd\.sock|daemon is shutting down|context (canceled|deadline exceeded)/i;
@@ -45,7 +46,13 @@ export function engineReason(error: unknown): string {
   return error.message.replace(/^\(HTTP code \d+\) [^-]*- /, "").trim();
 }
 
+/** Whether these are the words of an engine that cannot write any more. */
+export function isDiskFull(reason: string): boolean {
+  return DISK_FULL.test(reason);
+}
+
 function codeOf(status: number, reason: string): ErrorCode {
+  if (isDiskFull(reason)) return "disk_full";
   if (PORT_TAKEN.test(reason)) return "conflict";
   if (status === 404) return "not_found";
   if (status === 409)

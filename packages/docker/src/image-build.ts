@@ -6,7 +6,7 @@ import { z } from "zod";
 import { openBuildSession } from "./build-session.ts";
 import { createBuildTrace } from "./build-trace.ts";
 import type { Docker } from "./create-docker.ts";
-import { engineError } from "./engine-error.ts";
+import { engineError, isDiskFull } from "./engine-error.ts";
 import { jsonLines } from "./json-lines.ts";
 import type { CredentialSource } from "./registry-credential.ts";
 
@@ -80,7 +80,8 @@ async function follow(
   let imageId: string | undefined;
   for await (const value of jsonLines(output)) {
     const { id, aux, error } = Message.parse(value);
-    if (error !== undefined) throw new ServiceError("bad_request", `${what}: ${error}`);
+    if (error !== undefined)
+      throw new ServiceError(isDiskFull(error) ? "disk_full" : "bad_request", `${what}: ${error}`);
     if (id === TRACE && typeof aux === "string") {
       const text = trace.add(aux);
       if (text !== "") onLog(text);

@@ -13,7 +13,7 @@ export type PullOptions = {
 };
 
 /**
- * Ends when the engine holds the image. `not_found`: no registry has it, or not for us. RegistryAwayError: the registry does
+ * Ends when the engine holds the image. `not_found`: no registry has it, or not for us. `disk_full`. RegistryAwayError: the registry does
  * not answer. `unavailable`: the engine does not answer, ten minutes of silence, or `signal` aborted. Progress comes at most
  * twice a second.
  */

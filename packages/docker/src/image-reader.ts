@@ -6,6 +6,7 @@ import { createBoundedMap } from "./bounded-map.ts";
 import type { Docker } from "./create-docker.ts";
 import { engineCall } from "./engine-call.ts";
 import { imagePath } from "./image-path.ts";
+import { isMark } from "./image-mark.ts";
 
 const PARALLEL_INSPECTS = 8;
 const MOST_COMMANDS = 10_000;
@@ -14,10 +15,11 @@ const Words = z
   .union([z.array(z.string()), z.string().transform((word) => [word])])
   .nullish()
   .transform((words) => words ?? []);
+/** Without what says that there is none, and without our own marks. */
 const Names = z
   .array(z.string())
   .nullish()
-  .transform((names) => (names ?? []).filter((name) => !name.includes("<none>")));
+  .transform((names) => (names ?? []).filter((name) => !name.includes("<none>") && !isMark(name)));
 const InspectedImage = z.object({
   Id: z.string(),
   RepoTags: Names,

@@ -1,6 +1,6 @@
 import { RegistryAwayError } from "@remote-runtime/image";
 import { ServiceError } from "@remote-runtime/protocol";
-import { engineReason, statusCode } from "./engine-error.ts";
+import { engineReason, isDiskFull, statusCode } from "./engine-error.ts";
 
 const UNREACHABLE =
   /no such host|server misbehaving|dial tcp|connection re(fused|set)|broken pipe|network is unreachable|no route to host|timeout|deadline exceeded|TLS handshake|EOF|toomanyrequests|too many requests|rate limit|certificate|http: server gave HTTP response|received unexpected HTTP status|bad gateway|service unavailable|internal server error/i;
@@ -12,7 +12,7 @@ const NO_CREDENTIAL = /no basic auth credentials/i;
 
 /**
  * What the engine says of a registry, as an error whose message begins with `what`: RegistryAwayError when it does not
- * answer, `not_found` when it does not have the image or not for us (registries do not tell which), else `bad_request` or
+ * answer, `not_found` when it does not have the image or not for us (registries do not tell which), else `disk_full`, `bad_request` or
  * `unavailable`. `problem` is added to the message.
  */
 export function registryError(what: string, error: unknown, problem = ""): ServiceError {
@@ -23,6 +23,7 @@ export function registryError(what: string, error: unknown, problem = ""): Servi
       : "";
   const message = `${what}: ${reason}${problem}${hint}`;
   const options = { cause: error };
+  if (isDiskFull(reason)) return new ServiceError("disk_full", message, options);
   if (UNREACHABLE.test(reason)) return new RegistryAwayError(message, options);
   if (statusCode(error) === 404 || ABSENT.test(reason) || NO_RIGHT.test(reason)) {
     return new ServiceError("not_found", message, options);

@@ -5,6 +5,7 @@ import type { BuildEngine } from "./build-engine.ts";
 import { createBuildLog, type BuildLog } from "./build-log.ts";
 import { createBuildQueue } from "./build-queue.ts";
 import type { Publisher } from "./publisher.ts";
+import { type ImageDisk, unboundedDisk } from "./image-disk.ts";
 
 export type BuildRequest = {
   owner: string;
@@ -44,6 +45,8 @@ export type BuildsOptions = {
   /** Logs are kept here. */
   folder: string;
   newId: () => string;
+  /** Makes room for what is built. Default: there is always room. */
+  disk?: ImageDisk;
   /** Called when the engine has a new image, before the build counts as a success. */
   onBuilt: () => Promise<void>;
   /** Brings the image to where it is to be had, before the build counts as a success. Default: it stays on the engine. */
@@ -70,7 +73,7 @@ const MOST_KEPT = 1000;
 /** Builds images on one engine, `maxBuilds` at a time. What it knows of them ends with the process, as the builds do. */
 export function createBuilds(options: BuildsOptions): Builds {
   const { engine, folder, timeoutMs, newId, onBuilt, publisher, log } = options;
-  const { maxWaiting = 100 } = options;
+  const { disk = unboundedDisk, maxWaiting = 100 } = options;
   const queue = createBuildQueue({ maxRunning: options.maxBuilds, maxWaiting });
   const byId = new Map<string, Asked>();
   const active = new Map<string, Build>();
@@ -84,7 +87,12 @@ export function createBuilds(options: BuildsOptions): Builds {
     const onLog = (text: string): void => build.log.write(text);
     try {
       signal.throwIfAborted();
-      await engine.build({ contextPath, references, useCache, onLog, signal });
+      const onWait = (reason: string): void => onLog(`${reason}\n`);
+      const id = await disk.within(
+        { what: `build of ${build.image}`, onWait, signal },
+        (aborting) => engine.build({ contextPath, references, useCache, onLog, signal: aborting }),
+      );
+      for (const reference of references) await disk.brought(reference, { id });
       await onBuilt().catch((error: unknown) => {
         log.warn({ err: error }, "the images could not be read after a build");
       });

@@ -1,7 +1,9 @@
 import { ServiceError } from "@remote-runtime/protocol";
 import pLimit from "p-limit";
 import type { Backoff } from "./backoff.ts";
+import { canonicalNames } from "./canonical-names.ts";
 import { canonicalReference } from "./canonical-reference.ts";
+import { type ImageDisk, unboundedDisk } from "./image-disk.ts";
 import type { EngineImage, ImageEngine } from "./image-engine.ts";
 import { createPuller, type FetchOptions } from "./puller.ts";
 import { RegistryAwayError } from "./registry-away-error.ts";
@@ -35,11 +37,14 @@ export function createImageStore({
   engine,
   maxPulls = 3,
   backoff,
+  disk = unboundedDisk,
 }: {
   engine: ImageEngine;
   maxPulls?: number;
   /** Between tries of a pull while its registry is away. Default: there is one try only. */
   backoff?: Backoff;
+  /** Makes room for what is pulled. Default: there is always room. */
+  disk?: ImageDisk;
 }): ImageStore {
   const known = new Map<string, EngineImage>();
   // A list that was asked for earlier must not replace a later one.
@@ -51,7 +56,7 @@ export function createImageStore({
   let generation = 0;
 
   const puller = createPuller({
-    engine,
+    engine: { pull: bring },
     maxPulls,
     backoff,
     onPulled(name) {
@@ -89,13 +94,51 @@ export function createImageStore({
     outdate();
     const asked = generation;
     const images = await engine.images();
-    const found = new Map(images.flatMap((image) => namesOf(image).map((name) => [name, image])));
+    const found = new Map(
+      images.flatMap((image) => canonicalNames(image.references).map((name) => [name, image])),
+    );
     all = found;
     known.clear();
     // What was pulled since is newer than the list, and is asked for when it is needed.
     if (asked !== generation) return;
     for (const [name, image] of found) known.set(name, image);
     outdate();
+  }
+
+  /** A pull with what belongs to it; those who share it do not notice. */
+  async function bring(
+    reference: string,
+    onProgress: (progress: string) => void,
+    signal: AbortSignal,
+    fresh?: boolean,
+  ): Promise<void> {
+    const name = canonicalReference(reference);
+    const before = await engine.image(reference);
+    const use = { what: `pull of ${reference}`, name, onWait: onProgress, signal };
+    await disk.within(use, (aborting) => engine.pull(reference, onProgress, aborting, fresh));
+    const image = await engine.image(reference);
+    if (image && image.id !== before?.id) await disk.brought(reference, image);
+  }
+
+  async function got(
+    reference: string,
+    policy: PullPolicy,
+    pull: FetchOptions,
+  ): Promise<EngineImage> {
+    switch (policy) {
+      case "Always":
+        return pulled({ ...pull, fresh: true }).catch(async (error: unknown) => {
+          throw await withHint(error, reference);
+        });
+      case "IfNotPresent":
+        return (await held(reference)) ?? pulled(pull);
+      case "Never": {
+        const image = await held(reference);
+        if (image) return image;
+        const problem = "is not on this engine, and its pull policy is Never";
+        throw new ServiceError("not_found", `the image ${reference} ${problem}`);
+      }
+    }
   }
 
   async function pulled(pull: FetchOptions): Promise<EngineImage> {
@@ -112,20 +155,9 @@ export function createImageStore({
     held,
     async fetch(reference, policy, onProgress, signal) {
       const pull = { name: canonicalReference(reference), reference, onProgress, signal };
-      switch (policy) {
-        case "Always":
-          return pulled({ ...pull, fresh: true }).catch(async (error: unknown) => {
-            throw await withHint(error, reference);
-          });
-        case "IfNotPresent":
-          return (await held(reference)) ?? pulled(pull);
-        case "Never": {
-          const image = await held(reference);
-          if (image) return image;
-          const problem = "is not on this engine, and its pull policy is Never";
-          throw new ServiceError("not_found", `the image ${reference} ${problem}`);
-        }
-      }
+      const image = await got(reference, policy, pull);
+      disk.used(image.id);
+      return image;
     },
     inventory: () => all,
     pulling: puller.pulling,
@@ -143,15 +175,4 @@ export function createImageStore({
       ? new RegistryAwayError(message, { cause: error })
       : new ServiceError(error.code, message, { cause: error });
   }
-}
-
-/** The engine also lists names that nobody can ask for: `<none>:<none>`, or what its older rules let through. */
-function namesOf({ references }: EngineImage): string[] {
-  return references.flatMap((reference) => {
-    try {
-      return [canonicalReference(reference)];
-    } catch {
-      return [];
-    }
-  });
 }

@@ -12,3 +12,4 @@ export {
 } from "./fleet.ts";
 export { createGroups, type GroupHint, type Groups, type GroupsOptions } from "./groups.ts";
 export { type Bounds, DEFAULT_BOUNDS } from "./limits.ts";
+export { evictionOrder, type Evictable } from "./eviction-order.ts";

@@ -8,6 +8,7 @@ export type ErrorCode =
   | "conflict"
   | "payload_too_large"
   | "internal"
+  | "disk_full"
   | "bad_gateway"
   | "unavailable"
   | "timeout";
@@ -21,6 +22,8 @@ const STATUS: Record<ErrorCode, number> = {
   conflict: 409,
   payload_too_large: 413,
   internal: 500,
+  // Insufficient Storage.
+  disk_full: 507,
   bad_gateway: 502,
   unavailable: 503,
   timeout: 504,

@@ -15,6 +15,7 @@ export const Verdict = z.enum([
   "oom",
   "exited",
   "image_unavailable",
+  "disk_full",
   "create_failed",
   "boot_timeout",
   "engine_lost",

@@ -10,7 +10,7 @@ const ENGINE_RETRY_MS = 1_000;
 export type Judgement =
   /** `counts`: so many of these and no more. */
   | { kind: "wait"; ms: number; why: string; counts: boolean }
-  | { kind: "fail"; verdict: "image_unavailable" | "create_failed" };
+  | { kind: "fail"; verdict: "image_unavailable" | "create_failed" | "disk_full" };
 
 /**
  * What a failed step means: wait and try again, or give up with a verdict. An engine that is away is waited for, however
@@ -34,6 +34,9 @@ export function judge({
     const ms = RETRY_MS[failures];
     return ms === undefined ? { kind: "fail", verdict } : { kind: "wait", ms, why, counts: true };
   };
+  const isStarting = step === "fetch" || step === "create" || step === "start";
+  // Whoever found the disk full has waited for room already.
+  if (isStarting && error.code === "disk_full") return { kind: "fail", verdict: "disk_full" };
   switch (step) {
     case "fetch":
       // It was tried several times already, for all that wait for this image.

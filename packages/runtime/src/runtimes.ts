@@ -1,3 +1,4 @@
+import { canonicalNames } from "@remote-runtime/image";
 import { ServiceError } from "@remote-runtime/protocol";
 import type { Registry, RuntimeRecord, Verdict } from "@remote-runtime/registry";
 import { createAdmission, type Admission, type AdmissionLimits } from "./admission.ts";
@@ -13,7 +14,7 @@ import { createReconciler, type ReconcilerOptions } from "./reconciler.ts";
 import { createRoster } from "./roster.ts";
 import { createStarter, type StarterOptions, type StartOrder } from "./starter.ts";
 import { createSteps, type StepOptions } from "./step.ts";
-import { holdsCompute } from "./view.ts";
+import { holdsCompute, isLive } from "./view.ts";
 
 /** Where the bytes of a sandbox go now. */
 export type SandboxRoute =
@@ -41,6 +42,8 @@ export interface Runtimes extends Pick<Adopter, "adopt">, Pick<Admission, "recon
   touch(id: string): void;
   route(id: string, service: SandboxService): SandboxRoute;
   counts(): RuntimeCounts;
+  /** The images of all that have not ended, by canonical reference. */
+  images(): ReadonlySet<string>;
 }
 
 export type RuntimeCounts = {
@@ -243,6 +246,10 @@ export function createRuntimes(options: RuntimesOptions): Runtimes {
       kept: [...entries.values()].filter(hasSomething).length,
       known: entries.size,
     }),
+    images() {
+      const live = [...entries.values()].filter(({ record }) => isLive(record));
+      return new Set(canonicalNames(live.map(({ record }) => record.spec.image)));
+    },
     reconsider: admission.reconsider,
     republish: keeper.republish,
     inherit: keeper.inherit,

@@ -1,3 +1,5 @@
+import { evictionOrder } from "@remote-runtime/placement";
+
 /** The images that one replica keeps. */
 export interface Disk {
   has(image: number): boolean;
@@ -8,7 +10,7 @@ export interface Disk {
   add(image: number): void;
 }
 
-/** Gives up what is not homed here first, then what was used least recently. */
+/** Gives up images in the order in which real replicas do (`evictionOrder`). */
 export function createDisk({
   diskBytes,
   imageBytes,
@@ -18,22 +20,23 @@ export function createDisk({
   imageBytes: readonly number[];
   isHomed: (image: number) => boolean;
 }): Disk {
-  // In the order of the last use.
-  const held = new Set<number>();
+  /** By image, the number of its last use. */
+  const held = new Map<number, number>();
   const users = new Map<number, number>();
   const bytesOf = (image: number): number => imageBytes[image] ?? 0;
   let usedBytes = 0;
+  let uses = 0;
 
   function touch(image: number): void {
-    if (held.delete(image)) held.add(image);
+    if (held.has(image)) held.set(image, (uses += 1));
   }
 
   function makeRoom(): void {
     if (usedBytes <= diskBytes) return;
-    const unused = [...held].filter((image) => !users.has(image));
-    const away = unused.filter((image) => !isHomed(image));
-    const homed = unused.filter(isHomed);
-    for (const image of [...away, ...homed]) {
+    const unused = [...held]
+      .filter(([image]) => !users.has(image))
+      .map(([image, lastUse]) => ({ image, lastUse, isHomed: isHomed(image) }));
+    for (const { image } of evictionOrder(unused)) {
       if (usedBytes <= diskBytes) return;
       usedBytes -= bytesOf(image);
       held.delete(image);
@@ -54,7 +57,7 @@ export function createDisk({
     },
     add(image) {
       usedBytes += bytesOf(image);
-      held.add(image);
+      held.set(image, (uses += 1));
       makeRoom();
     },
   };

@@ -1,0 +1,75 @@
+import { randomUUID } from "node:crypto";
+import { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { createDocker } from "./create-docker.ts";
+import { directoryArchive } from "./directory-archive.ts";
+import { createDockerDisk } from "./docker-disk.ts";
+import { createImageReader } from "./image-reader.ts";
+
+const docker = createDocker();
+const disk = createDockerDisk({ docker, space: async () => undefined });
+let name: string;
+let id: string;
+
+beforeEach(async () => {
+  name = `remote-runtime/test-disk-${randomUUID().slice(0, 8)}`;
+  const archive = directoryArchive([`made-for-${name.replace("/", "-")}`], { uid: 0, gid: 0 });
+  const answer = await docker.importImage(Readable.from([archive]), { repo: name, tag: "1" });
+  await text(answer);
+  id = (await docker.getImage(`${name}:1`).inspect()).Id;
+});
+
+afterEach(async () => {
+  const containers = await docker.listContainers({ all: true, filters: { ancestor: [id] } });
+  for (const { Id } of containers) await docker.getContainer(Id).remove({ force: true });
+  await docker
+    .getImage(id)
+    .remove({ force: true })
+    .catch((error: unknown) => {
+      // The test has removed it.
+      if (!String(error).includes("No such image")) throw error;
+    });
+});
+
+const stored = async () => (await disk.stored()).find((image) => image.id === id);
+
+it("mark() says that an image was brought, and when it was used last; readers of images do not see it", async () => {
+  expect(await stored()).toMatchObject({ names: [`${name}:1`], isBrought: false });
+  await disk.mark(`${name}:1`);
+  const first = await disk.markedAt(id);
+  expect(await stored()).toMatchObject({ names: [`${name}:1`], isBrought: true });
+  expect(first).toBeGreaterThan(0);
+  await disk.mark(`docker.io/${name}:1`);
+  expect(await disk.markedAt(id)).toBeGreaterThan(first);
+  const image = await createImageReader(docker).image(`${name}:1`);
+  expect(image?.references).toEqual([`${name}:1`]);
+});
+
+it("stored() takes an image with a name of somebody else for theirs", async () => {
+  await disk.mark(`${name}:1`);
+  await docker.getImage(id).tag({ repo: name, tag: "theirs" });
+  expect((await stored())?.isBrought).toBe(false);
+  await disk.mark(`${name}:theirs`);
+  expect((await stored())?.isBrought).toBe(true);
+});
+
+it("remove() removes an image with all its names", async () => {
+  await docker.getImage(id).tag({ repo: name, tag: "2" });
+  for (const tag of ["1", "2"]) await disk.mark(`${name}:${tag}`);
+  const image = await stored();
+  expect(image && (await disk.remove(image))).toBe("removed");
+  expect(await stored()).toBeUndefined();
+  // Somebody else was faster.
+  expect(image && (await disk.remove(image))).toBe("removed");
+  expect(await disk.markedAt(id)).toBe(0);
+});
+
+it("remove() leaves an image with its names that a container has, though that never ran", async () => {
+  await disk.mark(`${name}:1`);
+  await docker.createContainer({ Image: id, Cmd: ["none"] });
+  expect((await disk.inUse()).has(id)).toBe(true);
+  const image = await stored();
+  expect(image && (await disk.remove(image))).toBe("in use");
+  expect(await stored()).toMatchObject({ names: [`${name}:1`], isBrought: true });
+});

@@ -1,0 +1,225 @@
+import { ServiceError } from "@remote-runtime/protocol";
+import type { DiskEngine, DiskSpace } from "./disk-engine.ts";
+import { aboveLow, isHigh, missingFor, reserveOf, type DiskPolicy } from "./disk-policy.ts";
+import type { Evictor } from "./evictor.ts";
+
+/** Something that writes to an engine's disk. */
+export type DiskUse = {
+  /** Begins messages: `pull of …`. */
+  what: string;
+  /** What it will take, where that is known. */
+  sizeBytes?: number | undefined;
+  /** Told why it waits. */
+  onWait: (reason: string) => void;
+  signal: AbortSignal;
+};
+
+export interface DiskGuard {
+  /**
+   * Runs `work` once there is room for it, which may take ten minutes of waiting for images that nobody uses any more. Its
+   * signal aborts when the disk is about to be full all the same; what was given up for others is run again after them.
+   * Throws `disk_full` where there is no room, `unavailable` when `use.signal` aborts while it waits, and what `work` throws.
+   */
+  within<T>(use: DiskUse, work: (signal: AbortSignal) => Promise<T>): Promise<T>;
+}
+
+export type DiskGuardOptions = {
+  engine: Pick<DiskEngine, "space">;
+  evictor: Evictor;
+  policy: DiskPolicy;
+  /** Milliseconds, of any clock that goes on. */
+  now: () => number;
+  /** Rejects when the signal aborts. */
+  sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  log: { warn(data: object, message: string): void };
+};
+
+type Task = {
+  what: string;
+  sizeBytes: number;
+  aborting: AbortController;
+  ended: PromiseWithResolvers<void>;
+};
+
+const WAIT_MS = 10 * 60_000;
+const LOOK_AGAIN_MS = 2_000;
+/** The engine takes a moment to free what was removed or given up. */
+const SETTLE_MS = 5_000;
+/** In this time the fastest disks take a quarter of the default reserve. */
+const WATCH_MS = 100;
+/** What could not be removed now will hardly be so a moment later. */
+const FREE_AGAIN_MS = 5_000;
+/** An aborted pull takes a moment to end, and to free what it had. */
+const ABORT_MS = 10_000;
+const MOST_TRIES = 3;
+
+/** Lets so much be written at once as the disk has room for. */
+export function createDiskGuard(options: DiskGuardOptions): DiskGuard {
+  const { engine, evictor, policy, now, log } = options;
+  /** The oldest first. */
+  const running = new Set<Task>();
+  let someEnded = Promise.withResolvers<void>();
+  let isWatching = false;
+  let freeing: Promise<void> | undefined;
+  let freeAgainAt = 0;
+
+  const { signal: never } = new AbortController();
+  const sleep = (ms: number, signal = never): Promise<void> =>
+    options.sleep(ms, signal).catch(() => undefined);
+
+  /** Nothing is known of how far the others are: they count as if they had just begun. */
+  function missing(sizeBytes: number, space: DiskSpace): number {
+    const promised = [...running].reduce((sum, task) => sum + task.sizeBytes, sizeBytes);
+    return missingFor(promised, space, policy);
+  }
+
+  /** Ends with the task among those that run. */
+  async function admit({ what, onWait, signal }: DiskUse, task: Task): Promise<void> {
+    const { sizeBytes } = task;
+    const began = now();
+    for (;;) {
+      if (signal.aborted) throw new ServiceError("unavailable", `${what}: given up`);
+      let space = await engine.space();
+      if (space && missing(sizeBytes, space) > 0 && (await mayFit(sizeBytes, space))) {
+        onWait("making room on the engine's disk");
+        space = await evictor.free((found) => missing(sizeBytes, found));
+      }
+      // Nobody else is let in between this look and the entry.
+      if (!space || missing(sizeBytes, space) <= 0) {
+        running.add(task);
+        return;
+      }
+      const text = await shortage(sizeBytes, space);
+      const patienceMs = (await mayFit(sizeBytes, space)) ? WAIT_MS : SETTLE_MS;
+      if (now() >= began + patienceMs) throw new ServiceError("disk_full", `${what}: ${text}`);
+      onWait(`waiting for room: ${text}`);
+      await Promise.race([someEnded.promise, sleep(LOOK_AGAIN_MS, signal)]);
+    }
+  }
+
+  /** Whether what ends some time would give enough free. */
+  async function mayFit(sizeBytes: number, space: DiskSpace): Promise<boolean> {
+    if (running.size > 0) return true;
+    const { reclaimableBytes } = await evictor.holdings();
+    return reclaimableBytes >= missingFor(sizeBytes, space, policy);
+  }
+
+  async function shortage(sizeBytes: number, space: DiskSpace): Promise<string> {
+    const { reclaimableBytes, otherBytes } = await evictor.holdings();
+    const used = space.totalBytes - space.freeBytes;
+    const parts = [
+      sizeBytes > 0 ? `${gigabytes(sizeBytes)} GB are needed` : undefined,
+      `${gigabytes(space.freeBytes)} of ${gigabytes(space.totalBytes)} GB are free`,
+      `${gigabytes(reserveOf(space, policy))} GB have to stay free`,
+      `images that go when nobody uses them any more, and build cache, hold ${gigabytes(reclaimableBytes)} GB`,
+      `other images ${gigabytes(otherBytes)} GB`,
+      `everything together ${gigabytes(used)} GB`,
+    ];
+    return `the engine's disk is full: ${parts.filter((part) => part !== undefined).join(", ")}`;
+  }
+
+  /** While anything runs: makes room when it gets tight, and gives up what began last when that does not help. */
+  async function watch(): Promise<void> {
+    if (isWatching) return;
+    isWatching = true;
+    let isBlind = false;
+    while (running.size > 0) {
+      await sleep(WATCH_MS);
+      try {
+        if (running.size > 0) await look();
+        isBlind = false;
+      } catch (error) {
+        if (!isBlind) log.warn({ err: error }, "the engine's disk cannot be watched now");
+        isBlind = true;
+      }
+    }
+    isWatching = false;
+  }
+
+  async function look(): Promise<void> {
+    const space = await engine.space();
+    if (!space || !isHigh(space, policy)) return;
+    if (!freeing && now() >= freeAgainAt) {
+      freeing = free().finally(() => (freeing = undefined));
+      await Promise.race([freeing, sleep(WATCH_MS)]);
+    }
+    const then = await engine.space();
+    if (!then) return;
+    const least = reserveOf(then, policy) / (freeing ? 2 : 1);
+    if (then.freeBytes < least) await giveUpLast(then);
+  }
+
+  async function free(): Promise<void> {
+    try {
+      const space = await evictor.free((found) => aboveLow(found, policy));
+      if (!space || !isHigh(space, policy)) return;
+    } catch (error) {
+      log.warn({ err: error }, "no room can be made on the engine's disk now");
+    }
+    freeAgainAt = now() + FREE_AGAIN_MS;
+  }
+
+  async function giveUpLast({ freeBytes }: DiskSpace): Promise<void> {
+    const last = [...running].at(-1);
+    if (!last) return;
+    log.warn({ freeBytes }, `${last.what}: given up, as the engine's disk is almost full`);
+    last.aborting.abort();
+    await Promise.race([last.ended.promise, sleep(ABORT_MS)]);
+  }
+
+  /** `undefined`: it was given up, as the disk got full. */
+  async function attempt<T>(
+    task: Task,
+    signal: AbortSignal,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<{ value: T } | undefined> {
+    void watch();
+    try {
+      return { value: await work(AbortSignal.any([signal, task.aborting.signal])) };
+    } catch (error) {
+      if (!task.aborting.signal.aborted || signal.aborted) throw error;
+      return undefined;
+    } finally {
+      running.delete(task);
+      task.ended.resolve();
+      someEnded.resolve();
+      someEnded = Promise.withResolvers();
+    }
+  }
+
+  return {
+    async within(use, work) {
+      const { what, sizeBytes = 0, signal, onWait } = use;
+      for (let tries = 1; ; tries += 1) {
+        const aborting = new AbortController();
+        const task: Task = { what, sizeBytes, aborting, ended: Promise.withResolvers() };
+        await admit(use, task);
+        const outcome = await attempt(task, signal, work);
+        if (outcome) return outcome.value;
+        if (running.size === 0 || tries === MOST_TRIES) return refuse(use);
+        onWait("waiting for other pulls and builds to end, as the engine's disk is almost full");
+        const others = [...running].map((other) => other.ended.promise);
+        await Promise.race([Promise.all(others), whenAborted(use)]);
+      }
+    },
+  };
+
+  async function refuse({ what, sizeBytes = 0 }: DiskUse): Promise<never> {
+    const space = await engine.space();
+    const why = space ? await shortage(sizeBytes, space) : "the engine's disk is full";
+    throw new ServiceError("disk_full", `${what}: given up before it was whole: ${why}`);
+  }
+}
+
+function whenAborted({ what, signal }: DiskUse): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(new ServiceError("unavailable", `${what}: given up`));
+  if (signal.aborted) onAbort();
+  else signal.addEventListener("abort", onAbort, { once: true });
+  return promise;
+}
+
+/** 10⁹ bytes, as makers of disks count. */
+function gigabytes(bytes: number): string {
+  return (bytes / 1e9).toFixed(bytes < 9.95e9 ? 2 : 0);
+}

@@ -1,0 +1,144 @@
+import { describe, expect, onTestFinished, test } from "vitest";
+import { createDiskKeeper } from "./disk-keeper.ts";
+import { createFakeDisk } from "./fake-disk.ts";
+
+const canonical = (name: string): string => `docker.io/library/${name}`;
+
+/** A keeper of a disk of 1000 bytes, on a clock that the test moves in steps of five seconds. */
+function bench({ leads = true, scope = "brought" as "brought" | "none" } = {}) {
+  let now = 0;
+  let tick = Promise.withResolvers<void>();
+  const disk = createFakeDisk(1_000, () => now);
+  const used = new Set<string>();
+  const pinned = new Set<string>();
+  const warnings: string[] = [];
+  const keeper = createDiskKeeper({
+    engine: disk,
+    policy: { highShare: 0.85, lowShare: 0.75, reserveBytes: 10, scope },
+    used: () => used,
+    kept: () => [],
+    isHomed: () => true,
+    isPinned: (name) => pinned.has(name),
+    leads: () => leads,
+    now: () => now,
+    sleep: () => tick.promise,
+    log: { info: () => undefined, warn: (_, message) => warnings.push(message) },
+  });
+  const settle = async (): Promise<void> => {
+    for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  };
+
+  async function pass(seconds: number): Promise<void> {
+    for (let left = seconds; left > 0; left -= 5) {
+      now += 5_000;
+      tick.resolve();
+      tick = Promise.withResolvers();
+      await settle();
+    }
+  }
+
+  /** As a pull does it. */
+  async function bring(name: string, sizeBytes: number): Promise<void> {
+    const use = { what: name, onWait: () => undefined, signal: new AbortController().signal };
+    await keeper.within({ ...use, name: canonical(name) }, async () =>
+      disk.add(name, sizeBytes, { isBrought: false }),
+    );
+    await keeper.brought(name, { id: name, sizeBytes });
+  }
+
+  const ending = new AbortController();
+  onTestFinished(() => {
+    ending.abort();
+    tick.resolve();
+  });
+  void keeper.run(ending.signal);
+  return { disk, keeper, used, pinned, warnings, pass, bring };
+}
+
+describe("createDiskKeeper()", () => {
+  test("removes from the high mark down to the low one, and no more", async () => {
+    const { disk, keeper, pass, bring } = bench();
+    for (const name of ["a:1", "b:1", "c:1", "d:1"]) {
+      await bring(name, 200);
+      await pass(5);
+    }
+    await pass(10);
+    expect(disk.removed).toEqual([]);
+    await bring("e:1", 60);
+    await pass(10);
+    expect(disk.removed).toEqual(["a:1"]);
+    expect(keeper.figures()).toMatchObject({
+      space: { totalBytes: 1_000, freeBytes: 340 },
+      evicted: { count: 1, bytes: 200 },
+      refetched: { count: 0, bytes: 0 },
+      refused: 0,
+    });
+  });
+
+  test("remembers the size of what it removed, and counts it when it comes again", async () => {
+    const { disk, keeper, pass, bring } = bench();
+    for (const name of ["a:1", "b:1", "c:1"]) {
+      await bring(name, 300);
+      await pass(5);
+    }
+    await pass(5);
+    expect(disk.removed).toEqual(["a:1"]);
+    disk.otherBytes = 300;
+    // Without knowing its size it would begin at once.
+    await bring("a:1", 300);
+    expect(disk.removed).toEqual(["a:1", "b:1"]);
+    expect(keeper.figures().refetched).toEqual({ count: 1, bytes: 300 });
+  });
+
+  test("takes what runtimes have had last for used last, and tells the engine now and then", async () => {
+    const { disk, used, pass, bring } = bench();
+    for (const name of ["a:1", "b:1", "c:1"]) {
+      await bring(name, 250);
+      await pass(5);
+    }
+    used.add(canonical("a:1"));
+    await pass(15 * 60);
+    used.clear();
+    expect(disk.marks.get("a:1")).toBeGreaterThan(9 * 60_000);
+    expect(disk.marks.get("b:1")).toBeLessThan(60_000);
+    disk.otherBytes = 200;
+    await pass(5);
+    expect(disk.removed).toEqual(["b:1"]);
+  });
+
+  test("says once that nothing may be removed, and again after it was better", async () => {
+    const { disk, pinned, warnings, pass, bring } = bench();
+    pinned.add(canonical("a:1"));
+    await bring("a:1", 500);
+    disk.otherBytes = 400;
+    await pass(30);
+    expect(warnings).toEqual([expect.stringContaining("above its high mark")]);
+    disk.otherBytes = 0;
+    await pass(5);
+    disk.otherBytes = 400;
+    await pass(30);
+    expect([warnings.length, disk.removed]).toEqual([2, []]);
+  });
+
+  test("removes what has no name left but its mark", async () => {
+    const { disk, keeper, pass } = bench();
+    disk.images.set("old", { id: "old", names: [], sizeBytes: 5, isBrought: true });
+    keeper.changed();
+    await pass(5);
+    expect(disk.removed).toEqual(["old"]);
+  });
+
+  test("leaves it to the first of several on one engine", async () => {
+    const { disk, pass, bring } = bench({ leads: false });
+    await bring("a:1", 900);
+    await pass(30);
+    expect(disk.removed).toEqual([]);
+  });
+
+  test("marks and removes nothing where it is not to", async () => {
+    const { disk, pass, bring } = bench({ scope: "none" });
+    await bring("a:1", 900);
+    await pass(30);
+    expect([disk.removed, disk.images.get("a:1")?.isBrought]).toEqual([[], false]);
+  });
+});

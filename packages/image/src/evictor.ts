@@ -1,0 +1,92 @@
+import { ServiceError } from "@remote-runtime/protocol";
+import pLimit from "p-limit";
+import type { DiskEngine, DiskSpace, StoredImage } from "./disk-engine.ts";
+import { evictable, isOurs, type Keeping } from "./evictable.ts";
+import type { ImageUsage } from "./image-usage.ts";
+
+export interface Evictor {
+  /**
+   * Removes one thing after the other, what is cheap to have again first, until `missing` says 0 of the space that there is
+   * then: images share layers, so nobody knows beforehand what a removal frees. Answers the space at the end. One at a
+   * time, whoever calls.
+   */
+  free(missing: (space: DiskSpace) => number): Promise<DiskSpace | undefined>;
+  /** More than would come free, as layers are shared. */
+  holdings(): Promise<Holdings>;
+}
+
+/** Bytes of images that may be removed once nobody uses them, with the build cache, and of all other images. */
+export type Holdings = { reclaimableBytes: number; otherBytes: number };
+
+export type EvictorOptions = {
+  engine: DiskEngine;
+  usage: Pick<ImageUsage, "learn" | "lastUsedAt" | "isStale" | "dangles">;
+  keeping: Pick<Keeping, "scope" | "isPinned" | "isHomed">;
+  /** As `Keeping` has it, asked for anew before each removal. */
+  wanted: () => ReadonlySet<string>;
+  onEvicted: (image: StoredImage) => void;
+  log: { info(data: object, message: string): void; warn(data: object, message: string): void };
+};
+
+export function createEvictor(options: EvictorOptions): Evictor {
+  const { engine, usage, keeping, wanted, onEvicted, log } = options;
+  const oneAtATime = pLimit(1);
+
+  async function candidates(): Promise<StoredImage[]> {
+    const [images, inUse] = await Promise.all([engine.stored(), engine.inUse()]);
+    await usage.learn(images);
+    const { lastUsedAt, dangles } = usage;
+    return evictable(images, { ...keeping, inUse, wanted: wanted(), lastUsedAt, dangles });
+  }
+
+  async function evictImages(missing: () => Promise<number>): Promise<void> {
+    /** Each is tried once: what a container got meanwhile will have it for a while. */
+    const tried = new Set<string>();
+    while ((await missing()) > 0) {
+      // Starts and pulls went on during the last removal.
+      const image = (await candidates()).find(({ id }) => !tried.has(id));
+      if (!image) return;
+      if (image.isBrought && (await usage.isStale(image.id))) continue;
+      tried.add(image.id);
+      await evict(image);
+    }
+  }
+
+  async function evict(image: StoredImage): Promise<void> {
+    const { id, names, sizeBytes } = image;
+    try {
+      if ((await engine.remove(image)) === "in use") return;
+      onEvicted(image);
+      log.info({ image: names[0] ?? id, sizeBytes }, "an image was removed to make room");
+    } catch (error) {
+      const { code } = ServiceError.from(error);
+      // Nothing else will go better then.
+      if (code === "unavailable" || code === "internal") throw error;
+      log.warn({ err: error, image: names[0] ?? id }, "an image could not be removed");
+    }
+  }
+
+  return {
+    free: (missing) =>
+      oneAtATime(async () => {
+        let space = await engine.space();
+        if (!space || missing(space) <= 0 || keeping.scope === "none") return space;
+        const measure = async (): Promise<number> => {
+          space = await engine.space();
+          return space ? missing(space) : 0;
+        };
+        await engine.trimBuildCache(missing(space));
+        await evictImages(measure);
+        return space;
+      }),
+    async holdings() {
+      const [images, cacheBytes] = await Promise.all([engine.stored(), engine.cacheBytes()]);
+      const bytesOf = (some: readonly StoredImage[]): number =>
+        some.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+      const ownBytes = bytesOf(images.filter((image) => isOurs(image, keeping)));
+      const trimmableBytes = keeping.scope === "none" ? 0 : cacheBytes;
+      const otherBytes = bytesOf(images) - ownBytes;
+      return { reclaimableBytes: ownBytes + trimmableBytes, otherBytes };
+    },
+  };
+}
