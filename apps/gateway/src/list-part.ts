@@ -4,13 +4,16 @@ import { ServiceError, type RuntimeObject } from "@remote-runtime/protocol";
 export type ListPart = {
   /** In their order. */
   ids: readonly string[];
-  /** The elements with commas between them, and no brackets around. */
-  json: string;
+  /** The elements with commas between them and no brackets around, in UTF-8. */
+  json: Uint8Array;
 };
 
 /** How replicas write the object around their runtimes; its end tells how many they are. */
 const HEAD = '{"runtimes":[';
 const tailOf = (total: number): string => `],"total":${total}}`;
+const encoder = new TextEncoder();
+/** What it has read is of the same characters as the bytes: it swallows nothing. */
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 export function listPartOf(runtimes: readonly { runtime_id: string }[]): ListPart {
   return { ids: runtimes.map(({ runtime_id }) => runtime_id), json: elementsOf(runtimes) };
@@ -24,15 +27,15 @@ export function listPartOf(runtimes: readonly { runtime_id: string }[]): ListPar
  * that it is whole JSON, so that it breaks no other replica's part; that its parts are objects with ids, which are
  * compared; and that there are as many as it says. The fields are the replica's word, for the caller alone.
  */
-export function readListPart(text: string): ListPart {
-  const answer = parsed(text);
+export function readListPart(bytes: Uint8Array): ListPart {
+  const { text, answer } = parsed(bytes);
   const { runtimes, total } = answer;
   if (!Array.isArray(runtimes) || total !== runtimes.length) throw notAList();
   const ids = runtimes.map(idOf);
   const tail = tailOf(total);
   const isUsual = Object.keys(answer).length === 2 && text.startsWith(HEAD) && text.endsWith(tail);
   // Another version may write the object around them in another way.
-  return { ids, json: isUsual ? text.slice(HEAD.length, -tail.length) : elementsOf(runtimes) };
+  return { ids, json: isUsual ? bytes.subarray(HEAD.length, -tail.length) : elementsOf(runtimes) };
 }
 
 /** The part without the runtimes that are in `listed` already, which then has the others as well. */
@@ -41,22 +44,27 @@ export function takeUnlisted(part: ListPart, listed: Set<string>): ListPart {
   const isNew = part.ids.map((id) => listed.size < listed.add(id).size);
   if (listed.size === before + part.ids.length) return part;
   // It is being taken over just now, so this is rare.
-  const runtimes: unknown[] = JSON.parse(`[${part.json}]`);
+  const runtimes: unknown[] = JSON.parse(`[${decoder.decode(part.json)}]`);
   return {
     ids: part.ids.filter((_, i) => isNew[i]),
     json: elementsOf(runtimes.filter((_, i) => isNew[i])),
   };
 }
 
-function parsed(text: string): { runtimes?: unknown; total?: unknown } {
+function parsed(bytes: Uint8Array): {
+  text: string;
+  answer: { runtimes?: unknown; total?: unknown };
+} {
+  let text: string;
   let answer: unknown;
   try {
+    text = decoder.decode(bytes);
     answer = JSON.parse(text);
   } catch (error) {
     throw notAList(error);
   }
   if (typeof answer !== "object" || answer === null) throw notAList();
-  return answer;
+  return { text, answer };
 }
 
 function idOf(runtime: unknown): string {
@@ -66,8 +74,8 @@ function idOf(runtime: unknown): string {
   return id;
 }
 
-function elementsOf(list: readonly unknown[]): string {
-  return JSON.stringify(list).slice(1, -1);
+function elementsOf(list: readonly unknown[]): Uint8Array {
+  return encoder.encode(JSON.stringify(list).slice(1, -1));
 }
 
 function notAList(cause?: unknown): ServiceError {

@@ -101,7 +101,8 @@ async function* written(
       const { ids, json } = next.value;
       if (ids.length === 0) continue;
       total += ids.length;
-      yield utf8.encode(before + json);
+      yield utf8.encode(before);
+      yield json;
       before = ",";
     }
     yield utf8.encode(`${total === 0 ? before : ""}],"total":${total}}`);

@@ -134,7 +134,7 @@ export function createReplicaCaller(options: ReplicaCallerOptions): ReplicaCalle
       if (local)
         return listPartOf((await callHere(local, { route: "list", input, context })).runtimes);
       return ask(replica, { route: "list", context }, async (client, callOptions) =>
-        readListPart(await client.text("list", input, callOptions)),
+        readListPart(await client.bytes("list", input, callOptions)),
       );
     },
   };

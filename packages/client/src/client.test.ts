@@ -160,11 +160,11 @@ describe("call()", () => {
     expect(isDialFailure(error)).toBe(false);
   });
 
-  test("text() leaves the answer as it came, and throws the server's errors", async () => {
+  test("bytes() leaves the answer as it came, and throws the server's errors", async () => {
     const client = createClient({ baseUrl: await serveJson(200, { not: "a list" }) });
-    expect(await client.text("list", {})).toBe('{"not":"a list"}');
+    expect(Buffer.from(await client.bytes("list", {})).toString()).toBe('{"not":"a list"}');
     const failing = createClient({ baseUrl: await serveJson(401, { detail: "no such key" }) });
-    expect((await errorOf(failing.text("list", {}))).code).toBe("unauthorized");
+    expect((await errorOf(failing.bytes("list", {}))).code).toBe("unauthorized");
   });
 
   test("throws timeout when the whole answer is not there in time", async () => {

@@ -53,12 +53,12 @@ export interface Client {
     input: CallInput<CallRoutes[N]>,
     options?: CallOptions,
   ): Promise<CallOutput<CallRoutes[N]>>;
-  /** The same call, whose answer stays the text that it came as: that it is what the route promises is for the caller to see. */
-  text<N extends keyof CallRoutes>(
+  /** The same call, whose answer stays the bytes that it came as: whether it is what the route promises is for the caller to see. */
+  bytes<N extends keyof CallRoutes>(
     name: N,
     input: CallInput<CallRoutes[N]>,
     options?: CallOptions,
-  ): Promise<string>;
+  ): Promise<Uint8Array>;
 }
 
 const callRoutes: CallRoutes = { ...routes, ...adminRoutes };
@@ -74,7 +74,7 @@ export function createClient({ baseUrl, apiKey, fetch: send = fetch }: ClientOpt
     input: AnyInput,
     headers: Readonly<Record<string, string>>,
     signal: AbortSignal,
-  ): Promise<string> => {
+  ): Promise<Response> => {
     const response = await send(buildUrl(base, route.path, input), {
       method: route.method,
       headers: {
@@ -88,15 +88,14 @@ export function createClient({ baseUrl, apiKey, fetch: send = fetch }: ClientOpt
       redirect: "manual",
       signal,
     });
-    const text = await response.text();
-    if (!response.ok) throw serviceErrorOf(response.status, text, base);
-    return text;
+    if (!response.ok) throw serviceErrorOf(response.status, await response.text(), base);
+    return response;
   };
 
   const ask = <T>(
     route: Route,
     input: AnyInput,
-    read: (text: string) => T,
+    read: (response: Response) => Promise<T>,
     { signal, timeoutMs = 10_000, headers = {} }: CallOptions,
   ): Promise<T> => {
     const what = whatOf(route, base);
@@ -108,10 +107,16 @@ export function createClient({ baseUrl, apiKey, fetch: send = fetch }: ClientOpt
   };
 
   return {
-    text: (name, input, options = {}) => ask(callRoutes[name], input, (text) => text, options),
+    bytes: (name, input, options = {}) =>
+      ask(
+        callRoutes[name],
+        input,
+        async (response) => new Uint8Array(await response.arrayBuffer()),
+        options,
+      ),
     async call(name, input, options = {}) {
       const route: Route = callRoutes[name];
-      const answer = await ask<unknown>(route, input, JSON.parse, options);
+      const answer = await ask<unknown>(route, input, (response) => response.json(), options);
       const parsed = route.output.safeParse(answer);
       if (!parsed.success) {
         throw new ServiceError(
