@@ -1,4 +1,5 @@
 import type { Clock } from "@remote-runtime/runtime";
+import { within } from "./within.ts";
 
 export type Pace = {
   /** So many are under way, or done and not yet taken, at a time. */
@@ -34,23 +35,5 @@ export async function* asTheyCome<T, R>(
       underWay.delete(first.place);
       yield first.result;
     } else room += width;
-  }
-}
-
-/** The first of them; `undefined` when none comes in time. */
-async function within<T>(
-  ms: number,
-  comers: Iterable<Promise<T>>,
-  clock: Pick<Clock, "sleep">,
-): Promise<T | undefined> {
-  const ending = new AbortController();
-  const late = clock.sleep(ms, ending.signal).then(
-    () => undefined,
-    () => undefined,
-  );
-  try {
-    return await Promise.race([...comers, late]);
-  } finally {
-    ending.abort();
   }
 }

@@ -1,11 +1,13 @@
 import type { CallContext } from "@remote-runtime/protocol";
 import type { ReplicaInfo } from "@remote-runtime/registry";
 import { holdsCompute, type Clock } from "@remote-runtime/runtime";
+import pLimit from "p-limit";
 import { asTheyCome, type Pace } from "./as-they-come.ts";
 import type { Directory } from "./directory.ts";
 import { listPartOf, takeUnlisted, type ListPart } from "./list-part.ts";
 import type { RecordReader } from "./record-reader.ts";
 import { ReplicaAwayError, type ReplicaCaller } from "./replica-caller.ts";
+import { within } from "./within.ts";
 
 /**
  * The caller's runtimes, as the JSON text that answers `GET /list`: each replica's part as soon as it has come and the client
@@ -24,8 +26,11 @@ export type ListerOptions = {
   clock: Pick<Clock, "sleep">;
 };
 
-/** Replicas, or the records of those that are away. */
-const AT_ONCE = 8;
+/** Parts of one list that are asked for, or wait to be taken: of replicas, or of the records of those that are away. */
+const PARTS_AT_ONCE = 8;
+/** Of all lists: more at a time would only wait for each other, and for so long that replicas seem to be silent. */
+const ASKED_AT_ONCE = 16;
+/** What takes longer is no reason to wait with the others. */
 const PATIENCE_MS = 300;
 
 type Reply =
@@ -34,8 +39,24 @@ type Reply =
   | { kind: "silent" | "refusal"; replica: ReplicaInfo; error?: unknown };
 
 export function createLister({ directory, caller, records, clock }: ListerOptions): Lister {
-  const pace: Pace = { width: AT_ONCE, patienceMs: PATIENCE_MS, clock };
+  const pace: Pace = { width: PARTS_AT_ONCE, patienceMs: PATIENCE_MS, clock };
 
+  const limit = pLimit(ASKED_AT_ONCE);
+
+  function askInTurn(
+    replica: ReplicaInfo,
+    status: string | undefined,
+    context: CallContext,
+  ): Promise<Reply> {
+    const { promise, resolve } = Promise.withResolvers<Reply>();
+    void limit(() => {
+      resolve(ask(replica, status, context));
+      return within(PATIENCE_MS, [promise], clock);
+    });
+    return promise;
+  }
+
+  /** Never rejects. */
   async function ask(
     replica: ReplicaInfo,
     status: string | undefined,
@@ -70,7 +91,8 @@ export function createLister({ directory, caller, records, clock }: ListerOption
     const listed = new Set<string>();
     const away = new Set(directory.absent().map(({ id }) => id));
     const refusals: unknown[] = [];
-    for await (const reply of asTheyCome(replicas, (each) => ask(each, status, context), pace)) {
+    const asked = (each: ReplicaInfo): Promise<Reply> => askInTurn(each, status, context);
+    for await (const reply of asTheyCome(replicas, asked, pace)) {
       if (reply.kind === "part") yield takeUnlisted(reply.part, listed);
       else {
         away.add(reply.replica.id);
