@@ -158,10 +158,11 @@ test("two gateways list the same 2,000 runtimes", async () => {
 });
 
 test("ten lists at once are all whole", async () => {
-  const lists = await Promise.all(Array.from({ length: AT_ONCE }, (_, i) => apis[i % 2]?.list()));
+  const five = (api: Api) => Array.from({ length: 5 }, () => api.list());
+  const lists = await Promise.all(apis.flatMap(five));
   for (const list of lists) {
     expect(list).toHaveLength(REPLICAS * RUNTIMES_EACH);
-    expect(new Set(list?.map(({ runtime_id: id }) => id)).size).toBe(REPLICAS * RUNTIMES_EACH);
+    expect(new Set(list.map(({ runtime_id: id }) => id)).size).toBe(REPLICAS * RUNTIMES_EACH);
   }
 });
 

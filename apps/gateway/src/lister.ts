@@ -1,13 +1,11 @@
 import type { CallContext } from "@remote-runtime/protocol";
-import type { ReplicaInfo } from "@remote-runtime/registry";
 import { holdsCompute, type Clock } from "@remote-runtime/runtime";
-import pLimit from "p-limit";
-import { asTheyCome, type Pace } from "./as-they-come.ts";
+import { asTheyCome } from "./as-they-come.ts";
 import type { Directory } from "./directory.ts";
+import { createListAsker } from "./list-asker.ts";
 import { listPartOf, takeUnlisted, type ListPart } from "./list-part.ts";
 import type { RecordReader } from "./record-reader.ts";
-import { ReplicaAwayError, type ReplicaCaller } from "./replica-caller.ts";
-import { within } from "./within.ts";
+import type { ReplicaCaller } from "./replica-caller.ts";
 
 /**
  * The caller's runtimes, as the JSON text that answers `GET /list`: each replica's part as soon as it has come and the client
@@ -26,51 +24,11 @@ export type ListerOptions = {
   clock: Pick<Clock, "sleep">;
 };
 
-/** Parts of one list that are asked for, or wait to be taken: of replicas, or of the records of those that are away. */
-const PARTS_AT_ONCE = 8;
-/** Of all lists: more at a time would only wait for each other, and for so long that replicas seem to be silent. */
-const ASKED_AT_ONCE = 16;
-/** What takes longer is no reason to wait with the others. */
-const PATIENCE_MS = 300;
-
-type Reply =
-  | { kind: "part"; part: ListPart }
-  /** Of both the runtimes are on record only: one does not answer, or not as it should, the other answers an error. */
-  | { kind: "silent" | "refusal"; replica: ReplicaInfo; error?: unknown };
+/** Replicas whose records are read, or wait to be taken. */
+const RECORDS_AT_ONCE = 8;
 
 export function createLister({ directory, caller, records, clock }: ListerOptions): Lister {
-  const pace: Pace = { width: PARTS_AT_ONCE, patienceMs: PATIENCE_MS, clock };
-
-  const limit = pLimit(ASKED_AT_ONCE);
-
-  function askInTurn(
-    replica: ReplicaInfo,
-    status: string | undefined,
-    context: CallContext,
-  ): Promise<Reply> {
-    const { promise, resolve } = Promise.withResolvers<Reply>();
-    void limit(() => {
-      resolve(ask(replica, status, context));
-      return within(PATIENCE_MS, [promise], clock);
-    });
-    return promise;
-  }
-
-  /** Never rejects. */
-  async function ask(
-    replica: ReplicaInfo,
-    status: string | undefined,
-    context: CallContext,
-  ): Promise<Reply> {
-    if (caller.isSilent(replica)) return { kind: "silent", replica };
-    const input = { query: status === undefined ? {} : { status } };
-    try {
-      return { kind: "part", part: await caller.list({ replica, input, context }) };
-    } catch (error) {
-      const kind = error instanceof ReplicaAwayError ? "silent" : "refusal";
-      return { kind, replica, error };
-    }
-  }
+  const askAll = createListAsker({ caller, clock });
 
   async function recorded(
     replicaId: string,
@@ -83,6 +41,7 @@ export function createLister({ directory, caller, records, clock }: ListerOption
     return listPartOf(views.filter((view) => status === undefined || view.status === status));
   }
 
+  /** The runtimes of replicas that do not answer, or not as they should, are on record. */
   async function* gather(
     status: string | undefined,
     context: CallContext,
@@ -91,8 +50,7 @@ export function createLister({ directory, caller, records, clock }: ListerOption
     const listed = new Set<string>();
     const away = new Set(directory.absent().map(({ id }) => id));
     const refusals: unknown[] = [];
-    const asked = (each: ReplicaInfo): Promise<Reply> => askInTurn(each, status, context);
-    for await (const reply of asTheyCome(replicas, asked, pace)) {
+    for await (const reply of askAll(replicas, status, context)) {
       if (reply.kind === "part") yield takeUnlisted(reply.part, listed);
       else {
         away.add(reply.replica.id);
@@ -100,8 +58,8 @@ export function createLister({ directory, caller, records, clock }: ListerOption
       }
     }
     if (refusals.length > 0 && refusals.length === replicas.length) throw refusals[0];
-    const read = (id: string): Promise<ListPart> => recorded(id, status, context);
-    for await (const part of asTheyCome([...away], read, pace)) yield takeUnlisted(part, listed);
+    const parts = asTheyCome([...away], RECORDS_AT_ONCE, (id) => recorded(id, status, context));
+    for await (const part of parts) yield takeUnlisted(part, listed);
   }
 
   return async function list(status, context) {
@@ -111,6 +69,7 @@ export function createLister({ directory, caller, records, clock }: ListerOption
   };
 }
 
+/** One object around the elements of all parts. */
 async function* written(
   first: IteratorResult<ListPart>,
   others: AsyncGenerator<ListPart>,
