@@ -33,15 +33,20 @@ export interface ServerProcess extends AsyncDisposable {
 /** A gateway as it is in production. */
 export type GatewayProcess = ServerProcess;
 
+/** As in the Dockerfile. */
+const PRODUCTION_OPTIONS = ["--max-semi-space-size=4"];
+
 export function startGatewayProcess({
   redisUrl,
   key,
   env = {},
+  nodeOptions = [],
   ...options
 }: ServerProcessOptions & { redisUrl: string; key: string }): Promise<GatewayProcess> {
   const settings = { REDIS_URL: redisUrl, API_KEYS: key, HOST: "127.0.0.1", PORT: "0" };
   return startServerProcess("apps/gateway/src/main.ts", {
     ...options,
+    nodeOptions: [...PRODUCTION_OPTIONS, ...nodeOptions],
     env: { ...settings, ...env },
   });
 }

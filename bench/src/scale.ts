@@ -23,6 +23,7 @@ const [CORE, OTHER_CORE] = availableParallelism() < 2 ? [undefined, undefined] :
 const QUIET_MS = 5_000;
 const RESTLESS_MS = 12_000;
 const LISTS = 7;
+const LISTS_AT_ONCE = 10;
 const NEW_IMAGES = 20;
 const NEWS_DEADLINE_MS = 60_000;
 const NEWS_POLL_MS = 5;
@@ -91,26 +92,55 @@ async function measure(
     await row("a new image", async () => timesRow(await tellOfImages(asking)));
     await row("all inventories anew", async () => timesRow([await republish(asking)]));
     await row(`GET /list of ${REPLICAS * RUNTIMES_EACH}`, async () =>
-      timesRow(await listAll(http)),
+      timesRow(await listInTurn(http)),
     );
+    await row(`${LISTS_AT_ONCE} of them at once`, async () => timesRow(await listAtOnce(http)));
+    await row(`${LISTS_AT_ONCE} that are not read`, () => listUnread(gateway.url, signal));
   } finally {
     http.close();
   }
   return rows;
 }
 
-/** Milliseconds of each. Throws when a runtime is missing. */
-async function listAll(http: Http): Promise<number[]> {
+async function listInTurn(http: Http): Promise<number[]> {
   const took: number[] = [];
-  for (let turn = 0; turn < LISTS; turn += 1) {
-    const began = performance.now();
-    const answer = await http.send("GET", "/list");
-    took.push(performance.now() - began);
-    const text = expectStatus("GET /list", answer, [200]);
-    const { total } = z.object({ total: z.number() }).parse(JSON.parse(text));
-    if (total !== REPLICAS * RUNTIMES_EACH) throw new Error(`/list has ${total} runtimes`);
-  }
+  for (let turn = 0; turn < LISTS; turn += 1) took.push(await listAll(http));
   return took;
+}
+
+function listAtOnce(http: Http): Promise<number[]> {
+  return Promise.all(Array.from({ length: LISTS_AT_ONCE }, () => listAll(http)));
+}
+
+/** Milliseconds. Throws when a runtime is missing. */
+async function listAll(http: Http): Promise<number> {
+  const began = performance.now();
+  const answer = await http.send("GET", "/list");
+  const tookMs = performance.now() - began;
+  const text = expectStatus("GET /list", answer, [200]);
+  const { total, runtimes } = z
+    .object({ total: z.number(), runtimes: z.array(z.object({ runtime_id: z.string() })) })
+    .parse(JSON.parse(text));
+  const ids = new Set(runtimes.map(({ runtime_id: id }) => id));
+  if (total !== REPLICAS * RUNTIMES_EACH || ids.size !== total) {
+    throw new Error(`/list has ${ids.size} runtimes of ${total}`);
+  }
+  return tookMs;
+}
+
+/** Clients that ask for the list and read nothing of it for a while. */
+async function listUnread(url: string, signal: AbortSignal): Promise<void> {
+  const leaving = new AbortController();
+  const asked = Array.from({ length: LISTS_AT_ONCE }, () =>
+    fetch(`${url}/list`, { headers: { "X-API-Key": KEY }, signal: leaving.signal }),
+  );
+  try {
+    await Promise.all(asked);
+    await wait(QUIET_MS, undefined, { signal });
+  } finally {
+    leaving.abort();
+    await Promise.allSettled(asked);
+  }
 }
 
 /** Milliseconds from a replica's word to the gateway's answer, one image after another. */

@@ -1,4 +1,11 @@
-import { createFleet, type Fleet, imageName, startGatewayProcess } from "@remote-runtime/bench";
+import {
+  type Fleet,
+  type GatewayProcess,
+  imageName,
+  residentBytes,
+  spawnFleet,
+  startGatewayProcess,
+} from "@remote-runtime/bench";
 import { startRedis } from "@remote-runtime/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
@@ -7,11 +14,16 @@ import { until } from "../support/until.ts";
 
 const KEY = "scale-key";
 const REPLICAS = 20;
-const IMAGES_EACH = 500;
-const RUNTIMES_EACH = 50;
+const IMAGES_EACH = 2_000;
+const RUNTIMES_EACH = 100;
+/** Usually it is about 200. */
+const MOST_MEMORY_MB = 300;
 const AT_ONCE = 10;
 /** What a change in the registry may take to be known at every gateway. */
 const KNOWN_MS = 1_000;
+
+/** For all inventories to be read again, on a machine that has other things to do. */
+const REPUBLISHED_MS = 30_000;
 
 /** 200 that some replica holds, ten of each, and 100 that nobody holds. */
 const NAMES = [
@@ -33,13 +45,14 @@ const stack = new AsyncDisposableStack();
 let fleet: Fleet;
 let replicas: { id: string; url: string }[];
 /** Two gateways over the same fleet. */
+let gateways: GatewayProcess[];
 let apis: Api[];
 
 beforeAll(async () => {
   const redis = stack.use(await startRedis());
   const options = { redisUrl: redis.url, key: KEY };
   fleet = stack.use(
-    await createFleet({
+    await spawnFleet({
       ...options,
       replicas: REPLICAS,
       imagesEach: IMAGES_EACH,
@@ -47,7 +60,7 @@ beforeAll(async () => {
     }),
   );
   replicas = await fleet.replicas();
-  const gateways = await Promise.all([startGatewayProcess(options), startGatewayProcess(options)]);
+  gateways = await Promise.all([startGatewayProcess(options), startGatewayProcess(options)]);
   apis = gateways.map((gateway) => apiOf({ url: stack.use(gateway).url, key: KEY }));
 });
 
@@ -136,12 +149,21 @@ test("two gateways give the same answers for 300 images, each held one at its ho
   expect(new Set(unknown.map((answer) => answer?.url)).size).toBeGreaterThan(REPLICAS / 2);
 });
 
-test("two gateways list the same 1,000 runtimes", async () => {
+test("two gateways list the same 2,000 runtimes", async () => {
   const byId = async (api: Api) =>
     new Map((await api.list()).map((runtime) => [runtime.runtime_id, runtime]));
   const [one, other] = await Promise.all(apis.map(byId));
   expect(one?.size).toBe(REPLICAS * RUNTIMES_EACH);
   expect(one).toEqual(other);
+});
+
+test("ten lists at once are all whole", async () => {
+  const five = (api: Api) => Array.from({ length: 5 }, () => api.list());
+  const lists = await Promise.all(apis.flatMap(five));
+  for (const list of lists) {
+    expect(list).toHaveLength(REPLICAS * RUNTIMES_EACH);
+    expect(new Set(list.map(({ runtime_id: id }) => id)).size).toBe(REPLICAS * RUNTIMES_EACH);
+  }
 });
 
 test("an image that a replica gets or loses is known at both gateways within a second", async () => {
@@ -196,4 +218,20 @@ test("a replica that leaves moves only its own names", async () => {
   await untilLeading(0, its, id);
   expect(movedNames(before, await samePlaces()).toSorted()).toEqual(its.toSorted());
   await sameAnswers();
+});
+
+test("inventories anew are known whole, and the memory of it all stays within bounds", async () => {
+  const left = replicas.flatMap((_, index) => (index === 3 ? [] : [index]));
+  await fleet.republish(1);
+  const last = left.map((index) => imageName((index + 1) * IMAGES_EACH - 1, 1));
+  const gone = left.map((index) => imageName(index * IMAGES_EACH));
+  const isKnown = (answers: Answers[]): boolean =>
+    answers.every((each) => last.every((name) => each.get(name)?.exists));
+  await until(() => Promise.all(apis.map((api) => answersOf(api, last))), isKnown, {
+    deadlineMs: REPUBLISHED_MS,
+    what: "the gateways with the new inventories",
+  });
+  expect([...(await sameAnswers(gone)).values()].some(({ exists }) => exists)).toBe(false);
+  const most = await Promise.all(gateways.map(({ pid }) => residentBytes(pid)));
+  for (const each of most) expect(each.most / 1e6).toBeLessThan(MOST_MEMORY_MB);
 });

@@ -27,6 +27,7 @@ import { createCommands } from "./commands.ts";
 import { createDirectory, type Directory } from "./directory.ts";
 import { createHandlers } from "./handlers.ts";
 import { createImageFinder, type ImageFinder } from "./image-finder.ts";
+import { createLister } from "./lister.ts";
 import { createPlacementCounter } from "./metrics.ts";
 import { createOwnerCall } from "./owner-call.ts";
 import { createPlacer, type Placer } from "./placer.ts";
@@ -174,6 +175,7 @@ function handlersOf(
   return createHandlers({
     asker,
     reader: createReader({ directory, caller, asker, callOwner, records, sessions }),
+    list: createLister({ directory, caller, records, clock }),
     commands: createCommands({ callOwner, records }),
     start: createStarter({
       directory,

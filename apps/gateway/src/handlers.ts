@@ -1,14 +1,17 @@
-import type { CallContext, Handlers, RuntimeObject, StartRequest } from "@remote-runtime/protocol";
+import type { CallContext, Routes, RuntimeObject, StartRequest } from "@remote-runtime/protocol";
+import type { StreamingHandlers } from "@remote-runtime/server";
 import type { Asker } from "./asker.ts";
 import type { createBuildHandlers } from "./build-handlers.ts";
 import type { Commands } from "./commands.ts";
 import type { ImageFinder } from "./image-finder.ts";
+import type { Lister } from "./lister.ts";
 import { notFound } from "./not-found.ts";
 import type { Reader } from "./reader.ts";
 
 export type HandlersOptions = {
   asker: Asker;
   reader: Reader;
+  list: Lister;
   commands: Commands;
   start: (body: StartRequest, context: CallContext) => Promise<RuntimeObject>;
   finder: ImageFinder;
@@ -23,12 +26,13 @@ export type HandlersOptions = {
 export function createHandlers({
   asker,
   reader,
+  list,
   commands,
   start,
   finder,
   builds,
   version,
-}: HandlersOptions): Handlers {
+}: HandlersOptions): StreamingHandlers<Routes> {
   return {
     start: ({ body }, context) => start(body, context),
     stop: ({ body }, context) => commands.stop(body.runtime_id, context),
@@ -52,10 +56,7 @@ export function createHandlers({
 
     sessionBatch: ({ query }, context) => reader.sessions(query.ids, context),
 
-    async list({ query }, context) {
-      const runtimes = await reader.list(query.status, context);
-      return { runtimes, total: runtimes.length };
-    },
+    list: ({ query }, context) => list(query.status, context),
 
     imageExists: ({ query }, context) => finder.find(query.image, context),
     ...builds,

@@ -1,14 +1,14 @@
-/** Which replicas hold an image: the inventories the other way round. */
+/** Which replicas hold an image: the inventories the other way round. Images go by the numbers of their names. */
 export interface Holders {
-  of(image: string): readonly string[];
-  add(image: string, replicaId: string): void;
-  remove(image: string, replicaId: string): void;
+  of(image: number): readonly string[];
+  add(image: number, replicaId: string): void;
+  remove(image: number, replicaId: string): void;
 }
 
 const NOBODY: readonly string[] = [];
 
 export function createHolders(): Holders {
-  const byImage = new Map<string, readonly string[]>();
+  const byImage: (readonly string[])[] = [];
   // Most images are on one replica: all lists of one replica alone are the same list.
   const alone = new Map<string, readonly string[]>();
 
@@ -18,17 +18,22 @@ export function createHolders(): Holders {
     return list;
   }
 
+  const of = (image: number): readonly string[] => byImage[image] ?? NOBODY;
+
   return {
-    of: (image) => byImage.get(image) ?? NOBODY,
+    of,
     add(image, replicaId) {
-      const holders = byImage.get(image);
-      if (!holders) byImage.set(image, onlyBy(replicaId));
-      else if (!holders.includes(replicaId)) byImage.set(image, [...holders, replicaId]);
+      const holders = of(image);
+      // Numbers are given out one after another, so it has no gaps of any size.
+      while (byImage.length < image) byImage.push(NOBODY);
+      if (holders.length === 0) byImage[image] = onlyBy(replicaId);
+      else if (!holders.includes(replicaId)) byImage[image] = [...holders, replicaId];
     },
     remove(image, replicaId) {
-      const [left, ...others] = (byImage.get(image) ?? NOBODY).filter((id) => id !== replicaId);
-      if (left === undefined) byImage.delete(image);
-      else byImage.set(image, others.length > 0 ? [left, ...others] : onlyBy(left));
+      if (image >= byImage.length) return;
+      const [left, ...others] = of(image).filter((id) => id !== replicaId);
+      if (left === undefined) byImage[image] = NOBODY;
+      else byImage[image] = others.length > 0 ? [left, ...others] : onlyBy(left);
     },
   };
 }

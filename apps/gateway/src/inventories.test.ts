@@ -1,3 +1,4 @@
+import { ServiceError } from "@remote-runtime/protocol";
 import { createMemoryRegistry, type HeldImage } from "@remote-runtime/registry";
 import { describe, expect, test, vi } from "vitest";
 import { createInventories } from "./inventories.ts";
@@ -8,17 +9,17 @@ const images = (...names: string[]) => new Map(names.map((name) => [name, image]
 async function create(...names: string[]) {
   const registry = createMemoryRegistry({ now: () => 1_000 });
   await registry.publishInventory("one", images(...names));
-  const read = vi.spyOn(registry, "inventory");
+  const copy = vi.spyOn(registry, "copyInventory");
   const inventories = createInventories({
-    inventory: registry.inventory,
+    copyInventory: (id, into) => registry.copyInventory(id, into),
     // The memory registry names the versions of announced replicas only.
     inventoryVersions: async () =>
       new Map([["one", (await registry.inventory("one"))?.version ?? 0]]),
   });
   await inventories.refresh(new Set(["one"]));
-  read.mockClear();
+  copy.mockClear();
   const version = (await registry.inventory("one"))?.version ?? 0;
-  return { registry, inventories, version };
+  return { registry, inventories, copy, version };
 }
 
 const names = ({ of }: { of: (id: string) => ReadonlyMap<string, unknown> }) =>
@@ -49,6 +50,21 @@ describe("createInventories()", () => {
     expect(inventories.apply({ ...told, change: undefined })).toBe("behind");
     expect(inventories.apply({ ...told, replicaId: "two" })).toBe("behind");
     expect(names(inventories)).toEqual(["a"]);
+  });
+
+  test("keeps what it knew when reading breaks off, and reads it another time", async () => {
+    const { registry, inventories, copy } = await create("a");
+    await registry.publishInventory("one", images("a", "z"));
+    copy.mockImplementationOnce(async (_, into) => {
+      into.set([...images("z")]);
+      throw new ServiceError("unavailable", "the registry has gone");
+    });
+    await expect(inventories.refresh(new Set(["one"]))).rejects.toThrow("has gone");
+    expect(names(inventories)).toEqual(["a"]);
+    expect(inventories.holders("z")).toEqual([]);
+    await inventories.refresh(new Set(["one"]));
+    expect(names(inventories)).toEqual(["a", "z"]);
+    expect(["a", "z"].map((image) => inventories.holders(image))).toEqual([["one"], ["one"]]);
   });
 
   test("reads what has another version, and forgets who is not there any more", async () => {

@@ -1,5 +1,6 @@
 import type { Change, Images, Registry } from "@remote-runtime/registry";
 import { createHolders } from "./holders.ts";
+import { ImageNames } from "./image-names.ts";
 import { PackedImages } from "./packed-images.ts";
 
 /** The images of all replicas: read whole once, then kept by the changes that the registry tells of. */
@@ -19,43 +20,55 @@ export type InventoryChanged = Extract<Change, { kind: "inventory" }>;
 type Known = { version: number; images: PackedImages };
 
 const NOTHING: Images = new Map();
+const NOBODY: readonly string[] = [];
 
 export function createInventories(
-  registry: Pick<Registry, "inventory" | "inventoryVersions">,
+  registry: Pick<Registry, "copyInventory" | "inventoryVersions">,
 ): Inventories {
   const known = new Map<string, Known>();
+  const names = new ImageNames();
+  const nothing = new PackedImages(names);
   const holders = createHolders();
 
   async function read(replicaId: string): Promise<void> {
     const versionBefore = known.get(replicaId)?.version;
-    const found = await registry.inventory(replicaId);
+    const images = new PackedImages(names);
+    const version = await registry.copyInventory(replicaId, images).catch((error: unknown) => {
+      images.clear();
+      throw error;
+    });
+    if (version === undefined) return images.clear();
     // A change that came meanwhile is newer than what was read; else another version is the right one, be it lower.
-    if (!found || known.get(replicaId)?.version !== versionBefore) return;
-    const before = known.get(replicaId)?.images ?? NOTHING;
-    known.set(replicaId, { version: found.version, images: new PackedImages(found.images) });
-    for (const name of before.keys()) if (!found.images.has(name)) holders.remove(name, replicaId);
-    for (const name of found.images.keys()) if (!before.has(name)) holders.add(name, replicaId);
+    if (known.get(replicaId)?.version !== versionBefore) return images.clear();
+    const before = known.get(replicaId)?.images ?? nothing;
+    known.set(replicaId, { version, images });
+    for (const id of before.ids()) if (!images.hasId(id)) holders.remove(id, replicaId);
+    for (const id of images.ids()) if (!before.hasId(id)) holders.add(id, replicaId);
+    before.clear();
   }
 
   function forget(replicaId: string): void {
-    for (const name of known.get(replicaId)?.images.keys() ?? []) holders.remove(name, replicaId);
+    const { images } = known.get(replicaId) ?? { images: nothing };
+    for (const id of images.ids()) holders.remove(id, replicaId);
+    images.clear();
     known.delete(replicaId);
   }
 
   return {
     of: (replicaId) => known.get(replicaId)?.images ?? NOTHING,
-    holders: holders.of,
+    holders(image) {
+      const id = names.idOf(image);
+      return id === undefined ? NOBODY : holders.of(id);
+    },
     apply({ replicaId, version, change }) {
       const inventory = known.get(replicaId);
       if (inventory && version <= inventory.version) return "applied";
       if (!inventory || !change || version !== inventory.version + 1) return "behind";
       for (const name of change.removed) {
-        if (inventory.images.delete(name)) holders.remove(name, replicaId);
+        const id = inventory.images.delete(name);
+        if (id !== undefined) holders.remove(id, replicaId);
       }
-      for (const [name, image] of change.added) {
-        inventory.images.set(name, image);
-        holders.add(name, replicaId);
-      }
+      for (const id of inventory.images.set([...change.added])) holders.add(id, replicaId);
       inventory.version = version;
       return "applied";
     },

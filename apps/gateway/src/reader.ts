@@ -1,5 +1,4 @@
 import type { CallContext, RuntimeObject } from "@remote-runtime/protocol";
-import { holdsCompute } from "@remote-runtime/runtime";
 import type { Asker } from "./asker.ts";
 import type { Directory } from "./directory.ts";
 import { inParts, likeliest } from "./merge.ts";
@@ -14,7 +13,6 @@ export interface Reader {
   session(sessionId: string, context: CallContext): Promise<RuntimeObject | undefined>;
   /** One entry for each id. */
   sessions(sessionIds: readonly string[], context: CallContext): Promise<(RuntimeObject | null)[]>;
-  list(status: string | undefined, context: CallContext): Promise<RuntimeObject[]>;
 }
 
 export type ReaderOptions = {
@@ -117,22 +115,6 @@ export function createReader({
         part.forEach((sessionId, i) => last.set(sessionId, answers[i]));
       }
       return sessionIds.map((sessionId, i) => result[i] ?? last.get(sessionId) ?? null);
-    },
-
-    async list(status, context) {
-      const { answers, silent } = await asker.all(
-        "list",
-        { query: status === undefined ? {} : { status } },
-        context,
-      );
-      const runtimes = answers.flatMap(({ value }) => value.runtimes);
-      const listed = new Set(runtimes.map(({ runtime_id }) => runtime_id));
-      const away = new Set([...silent, ...directory.absent()].map(({ id }) => id));
-      const unlisted = (await records.recordsOf([...away], context.owner))
-        .filter((record) => holdsCompute(record) && !listed.has(record.id))
-        .map((record) => records.view(record, context, { truthful: true }))
-        .filter((view) => status === undefined || view.status === status);
-      return [...runtimes, ...unlisted];
     },
   };
 }

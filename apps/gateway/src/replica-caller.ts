@@ -2,7 +2,9 @@ import {
   createClient,
   isDialFailure,
   type CallInput,
+  type CallOptions,
   type CallOutput,
+  type Client,
 } from "@remote-runtime/client";
 import {
   BASE_URL_HEADER,
@@ -21,6 +23,7 @@ import type { Clock } from "@remote-runtime/runtime";
 import type { RequestHead } from "@remote-runtime/server";
 import { baseUrlOf, type Routing } from "./base-url.ts";
 import { createSilences } from "./silences.ts";
+import { listPartOf, readListPart, type ListPart } from "./list-part.ts";
 
 export type ReplicaCall<K extends RouteName> = {
   replica: ReplicaInfo;
@@ -31,12 +34,21 @@ export type ReplicaCall<K extends RouteName> = {
   placement?: Choice["kind"] | undefined;
 };
 
+/** What is the same of all questions to a replica. */
+type Asking = {
+  route: RouteName;
+  context: CallContext;
+  headers?: Readonly<Record<string, string>>;
+};
+
 export interface ReplicaCaller {
   /**
    * Asks a replica on behalf of the caller, with the caller's own key. Throws what the replica says, and
    * `ReplicaAwayError` when it does not answer.
    */
   call<K extends RouteName>(call: ReplicaCall<K>): Promise<CallOutput<Routes[K]>>;
+  /** The same of `GET /list`, whose runtimes stay as the replica has written them. */
+  list(call: Omit<ReplicaCall<"list">, "route">): Promise<ListPart>;
   /** Whether it answers at all, asked within a second. */
   answers(replica: ReplicaInfo): Promise<boolean>;
   /** Whether it did not answer a moment ago: asking it again would most likely only take time. */
@@ -103,31 +115,50 @@ export function createReplicaCaller(options: ReplicaCallerOptions): ReplicaCalle
         const told = placement === undefined ? context : { ...context, placement };
         return callHere(local, { route, input, context: told });
       }
-      silences.probe(replica.internalUrl);
-      const own = fetchOf?.(replica);
-      const client = createClient({
-        baseUrl: replica.internalUrl,
-        apiKey: context.key ?? keyOf(context.request),
-        ...(own ? { fetch: own } : {}),
-      });
-      try {
-        const answer = await client.call(route, input, {
-          timeoutMs: FROM_MEMORY.has(route) ? MEMORY_TIMEOUT_MS : CALL_TIMEOUT_MS,
-          headers: {
-            [BASE_URL_HEADER]: baseUrl(replica, context.request),
-            [ROUTING_HEADER]: routing,
-            ...(placement === undefined ? {} : { [PLACEMENT_HEADER]: placement }),
-          },
-        });
-        silences.end(replica.internalUrl);
-        return answer;
-      } catch (error) {
-        if (!isNoAnswer(error)) throw error;
-        silences.mark(replica.internalUrl);
-        throw new ReplicaAwayError(replica.id, error);
-      }
+      const why = placement === undefined ? {} : { [PLACEMENT_HEADER]: placement };
+      return ask(replica, { route, context, headers: why }, (client, callOptions) =>
+        client.call(route, input, callOptions),
+      );
+    },
+    async list({ replica, input, context }) {
+      if (local)
+        return listPartOf((await callHere(local, { route: "list", input, context })).runtimes);
+      return ask(replica, { route: "list", context }, async (client, callOptions) =>
+        readListPart(await client.bytes("list", input, callOptions)),
+      );
     },
   };
+
+  /** Over HTTP; keeps in mind whether the replica answers. */
+  async function ask<T>(
+    replica: ReplicaInfo,
+    { route, context, headers = {} }: Asking,
+    question: (client: Client, options: CallOptions) => Promise<T>,
+  ): Promise<T> {
+    silences.probe(replica.internalUrl);
+    const own = fetchOf?.(replica);
+    const client = createClient({
+      baseUrl: replica.internalUrl,
+      apiKey: context.key ?? keyOf(context.request),
+      ...(own ? { fetch: own } : {}),
+    });
+    try {
+      const answer = await question(client, {
+        timeoutMs: FROM_MEMORY.has(route) ? MEMORY_TIMEOUT_MS : CALL_TIMEOUT_MS,
+        headers: {
+          [BASE_URL_HEADER]: baseUrl(replica, context.request),
+          [ROUTING_HEADER]: routing,
+          ...headers,
+        },
+      });
+      silences.end(replica.internalUrl);
+      return answer;
+    } catch (error) {
+      if (!isNoAnswer(error)) throw error;
+      silences.mark(replica.internalUrl);
+      throw new ReplicaAwayError(replica.id, error);
+    }
+  }
 }
 
 /** Nothing is written out and read again: the gateway has checked the key, and parsed the input by the same schemas. */

@@ -160,6 +160,13 @@ describe("call()", () => {
     expect(isDialFailure(error)).toBe(false);
   });
 
+  test("bytes() leaves the answer as it came, and throws the server's errors", async () => {
+    const client = createClient({ baseUrl: await serveJson(200, { not: "a list" }) });
+    expect(Buffer.from(await client.bytes("list", {})).toString()).toBe('{"not":"a list"}');
+    const failing = createClient({ baseUrl: await serveJson(401, { detail: "no such key" }) });
+    expect((await errorOf(failing.bytes("list", {}))).code).toBe("unauthorized");
+  });
+
   test("throws timeout when the whole answer is not there in time", async () => {
     const baseUrl = await serve((_request, response) => void response.write("{"));
     const call = createClient({ baseUrl }).call("list", {}, { timeoutMs: 30 });

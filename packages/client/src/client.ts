@@ -53,6 +53,12 @@ export interface Client {
     input: CallInput<CallRoutes[N]>,
     options?: CallOptions,
   ): Promise<CallOutput<CallRoutes[N]>>;
+  /** The same call, whose answer stays the bytes that it came as: whether it is what the route promises is for the caller to see. */
+  bytes<N extends keyof CallRoutes>(
+    name: N,
+    input: CallInput<CallRoutes[N]>,
+    options?: CallOptions,
+  ): Promise<Uint8Array>;
 }
 
 const callRoutes: CallRoutes = { ...routes, ...adminRoutes };
@@ -68,7 +74,7 @@ export function createClient({ baseUrl, apiKey, fetch: send = fetch }: ClientOpt
     input: AnyInput,
     headers: Readonly<Record<string, string>>,
     signal: AbortSignal,
-  ): Promise<unknown> => {
+  ): Promise<Response> => {
     const response = await send(buildUrl(base, route.path, input), {
       method: route.method,
       headers: {
@@ -82,30 +88,53 @@ export function createClient({ baseUrl, apiKey, fetch: send = fetch }: ClientOpt
       redirect: "manual",
       signal,
     });
-    const text = await response.text();
-    if (!response.ok) throw serviceErrorOf(response.status, text, base);
-    return JSON.parse(text);
+    if (!response.ok) throw serviceErrorOf(response.status, await response.text(), base);
+    return response;
+  };
+
+  const ask = <T>(
+    route: Route,
+    input: AnyInput,
+    read: (response: Response) => Promise<T>,
+    { signal, timeoutMs = 10_000, headers = {} }: CallOptions,
+  ): Promise<T> => {
+    const what = whatOf(route, base);
+    return withDeadline(async (inner) => read(await request(route, input, headers, inner)), {
+      what,
+      timeoutMs,
+      signal,
+    });
   };
 
   return {
-    async call(name, input, { signal, timeoutMs = 10_000, headers = {} } = {}) {
+    bytes: (name, input, options = {}) =>
+      ask(
+        callRoutes[name],
+        input,
+        async (response) => new Uint8Array(await response.arrayBuffer()),
+        options,
+      ),
+    async call(name, input, options = {}) {
       const route: Route = callRoutes[name];
-      const what = `${route.method} ${route.path} at ${base}`;
-      const answer = await withDeadline((inner) => request(route, input, headers, inner), {
-        what,
-        timeoutMs,
-        signal,
-      });
+      const answer = await ask<unknown>(route, input, (response) => response.json(), options);
       const parsed = route.output.safeParse(answer);
       if (!parsed.success) {
-        throw new ServiceError("bad_gateway", `${what} answered something else than promised`, {
-          cause: parsed.error,
-        });
+        throw new ServiceError(
+          "bad_gateway",
+          `${whatOf(route, base)} answered something else than promised`,
+          {
+            cause: parsed.error,
+          },
+        );
       }
       // The schema is the one that the type is derived from; TypeScript cannot follow it through the union of routes.
       return parsed.data as CallOutput<CallRoutes[typeof name]>;
     },
   };
+}
+
+function whatOf({ method, path }: Route, base: string): string {
+  return `${method} ${path} at ${base}`;
 }
 
 /** Runs `work` under a signal that ends at the deadline or with the caller's, and says what went wrong with it. */

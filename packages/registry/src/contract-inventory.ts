@@ -7,6 +7,7 @@ import {
   type RegistryFixture,
 } from "./contract-fixture.ts";
 import { exampleImages, exampleReplica } from "./example.ts";
+import { createImagesSink } from "./images-sink.ts";
 import type { Registry } from "./registry.ts";
 
 /** The part of the contract about what engines hold. */
@@ -27,6 +28,18 @@ function describeContents(make: () => Promise<RegistryFixture>): void {
     expect((await other.inventory("r1"))?.images).toEqual(images);
     expect((await other.inventory("r2"))?.images).toEqual(new Map());
     expect(await other.inventory("r3")).toBeUndefined();
+  });
+
+  test("copyInventory() gives what inventory() has to a sink, in place of what that had", async () => {
+    await using fixture = await make();
+    const { registry, other } = fixture;
+    const names = Array.from({ length: 1_200 }, (_, i) => `image-${i}:1`);
+    await registry.publishInventory("r1", exampleImages(names));
+    const sink = createImagesSink();
+    sink.set([...exampleImages(["other:1"])]);
+    expect(await other.copyInventory("r1", sink)).toBe(await versionOf(registry, "r1"));
+    expect(sink.images).toEqual(exampleImages(names));
+    expect(await other.copyInventory("r2", sink)).toBeUndefined();
   });
 
   test("changeInventory() adds, replaces and removes", async () => {

@@ -14,7 +14,7 @@ type Replicas = Pick<
 >;
 type Inventories = Pick<
   Registry,
-  "publishInventory" | "changeInventory" | "inventory" | "inventoryVersions"
+  "publishInventory" | "changeInventory" | "inventory" | "copyInventory" | "inventoryVersions"
 >;
 type Deps = {
   open: <T>(work: () => T) => Promise<T>;
@@ -125,6 +125,13 @@ function inventoryMethods(
         return true;
       }),
     inventory: (replicaId) => open(() => read(replicaId)),
+    copyInventory: (replicaId, into) =>
+      open(() => {
+        const found = read(replicaId);
+        into.clear();
+        into.set([...(found?.images ?? [])]);
+        return found?.version;
+      }),
     inventoryVersions: () =>
       open(() => {
         const found = new Map<string, number>();

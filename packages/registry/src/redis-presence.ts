@@ -6,7 +6,7 @@ import type { Keys } from "./keys.ts";
 import { parseEntry } from "./parse-entry.ts";
 import { healIndex, wholeMs } from "./redis-entries.ts";
 import type { RedisEpoch } from "./redis-epoch.ts";
-import { parseVersion, readInventory } from "./redis-inventory.ts";
+import { copyInventory, parseVersion, readInventory } from "./redis-inventory.ts";
 import type { RedisLink } from "./redis-link.ts";
 import { UNANNOUNCED_INVENTORY_MS, type Registry } from "./registry.ts";
 import { ReplicaInfo } from "./replica-info.ts";
@@ -23,7 +23,7 @@ type Replicas = Pick<
 >;
 type Inventories = Pick<
   Registry,
-  "publishInventory" | "changeInventory" | "inventory" | "inventoryVersions"
+  "publishInventory" | "changeInventory" | "inventory" | "copyInventory" | "inventoryVersions"
 >;
 
 /** Replicas and what they hold, for the registry in Redis. */
@@ -116,6 +116,7 @@ function inventories(link: RedisLink, keys: Keys): Inventories {
       return done === 1;
     },
     inventory: (replicaId) => readInventory(link, keys.images(replicaId)),
+    copyInventory: (replicaId, into) => copyInventory(link, keys.images(replicaId), into),
     inventoryVersions: () =>
       link.call(async (redis) => {
         const ids = (await redis.zrange(keys.replicaIndex, 0, "-1")).toSorted();

@@ -1,5 +1,6 @@
 import type { Change } from "./change.ts";
 import type { Images, Inventory, InventoryChange } from "./image-inventory.ts";
+import type { ImagesSink } from "./images-sink.ts";
 import type { RuntimeRecord } from "./record.ts";
 import type { ReplicaInfo } from "./replica-info.ts";
 
@@ -14,8 +15,8 @@ export type SessionKey = { owner: string; sessionId: string };
 
 /**
  * Who is there, and what was asked. Three kinds: memory (tests), a SQLite file (one process), Redis (many).
- * Every call ends within one second or throws ServiceError `unavailable` (`recordsOfReplica`, `records` and `inventory`
- * read in parts of which each does); what such a call was to write may have been written. What is read is parsed, and an
+ * Every call ends within one second or throws ServiceError `unavailable` (`recordsOfReplica`, `records`,
+ * `inventory` and `copyInventory` read in parts of which each does); what such a call was to write may have been written. What is read is parsed, and an
  * entry that does not parse is treated as absent.
  */
 export interface Registry {
@@ -93,6 +94,11 @@ export interface Registry {
   /** Changes the list; `false` when none is stored (it expired, the store is empty): then it has to be published whole. */
   changeInventory(replicaId: string, change: InventoryChange): Promise<boolean>;
   inventory(replicaId: string): Promise<Inventory | undefined>;
+  /**
+   * The same, given to `into` in parts, so that it need not be held twice, nor in an object for each image. Returns the
+   * version. What `into` has at `undefined`, or when this throws, means nothing.
+   */
+  copyInventory(replicaId: string, into: ImagesSink): Promise<number | undefined>;
   /** The versions of the lists of all replicas that are there: what `inventory` has to be asked for is what differs. */
   inventoryVersions(): Promise<Map<string, number>>;
 

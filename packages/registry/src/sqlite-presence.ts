@@ -13,7 +13,7 @@ type Replicas = Pick<Registry, "announce" | "withdraw" | "replicas" | "replicasO
 type Drains = Pick<Registry, "setDraining" | "drains">;
 type Inventories = Pick<
   Registry,
-  "publishInventory" | "changeInventory" | "inventory" | "inventoryVersions"
+  "publishInventory" | "changeInventory" | "inventory" | "copyInventory" | "inventoryVersions"
 >;
 type Deps = {
   db: DatabaseSync;
@@ -138,6 +138,13 @@ function inventories({ db, open, now, changes }: Deps): Inventories {
         return true;
       }),
     inventory: (replicaId) => open(() => read(replicaId)),
+    copyInventory: (replicaId, into) =>
+      open(() => {
+        const found = read(replicaId);
+        into.clear();
+        into.set([...(found?.images ?? [])]);
+        return found?.version;
+      }),
     inventoryVersions: () =>
       open(() => {
         const rows = versions.all({ now: now() });

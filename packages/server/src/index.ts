@@ -13,7 +13,7 @@ export { type QuickAnswer, type SandboxPlane } from "./dispatch.ts";
 export { createLog, LOG_LEVELS, type Log, type LogLevel, type LogOptions } from "./log.ts";
 export { createMetrics, type Metrics } from "./metrics.ts";
 export { mountPages, type PagesOptions } from "./mount-pages.ts";
-export { mountRoutes, type MountOptions } from "./mount.ts";
+export { mountRoutes, type MountOptions, type StreamingHandlers } from "./mount.ts";
 export { createBuildReceiver, type BuildReceiver, type ReceivedBuild } from "./receive-build.ts";
 export { originOf, type Origin, type RequestHead } from "./request-origin.ts";
 export { createShutdown, type Shutdown, type ShutdownOptions } from "./shutdown.ts";

@@ -52,6 +52,16 @@ const routes = {
     }),
     output: z.object({ image: z.string() }),
   },
+  stream: {
+    method: "GET",
+    path: "/stream",
+    status: 200,
+    auth: false,
+    params: nothing,
+    query: nothing,
+    body: nothing,
+    output: z.array(z.string()),
+  },
   fail: {
     method: "POST",
     path: "/fail",
@@ -81,6 +91,7 @@ function build(failure?: unknown) {
       many: async ({ query }) => query.ids,
       one: async ({ params }, { owner }) => ({ id: params.id, owner }),
       start: async ({ body }) => ({ image: body.image ?? "none" }),
+      stream: async () => ReadableStream.from(['["a",', '"ü"]'].map((part) => Buffer.from(part))),
       fail: async () => {
         throw failure;
       },
@@ -132,6 +143,15 @@ describe("mountRoutes()", () => {
       status: 201,
       body: { image: "i" },
     });
+  });
+
+  test("sends a stream as the JSON that it is", async () => {
+    const { status, body, headers } = await get(build().app, "/stream");
+    expect([status, body, headers.get("content-type")]).toEqual([
+      200,
+      ["a", "ü"],
+      "application/json",
+    ]);
   });
 
   test("wants a key where the route does, before it looks at the input", async () => {

@@ -1,5 +1,4 @@
 import {
-  type Handlers,
   type Route,
   type RouteInput,
   type RouteOutput,
@@ -19,6 +18,14 @@ export type MountOptions = {
   bodyTimeoutMs?: number;
 };
 
+/** What a route's handler answers: its output, or the output's JSON text as a stream, which is sent as fast as it is read. */
+export type RouteAnswer<R extends Route> = RouteOutput<R> | ReadableStream<Uint8Array>;
+
+/** `Handlers`, any of which may answer with a stream. What breaks off after its first part can only break the answer off. */
+export type StreamingHandlers<T extends Record<string, Route>> = {
+  [K in keyof T]: (input: RouteInput<T[K]>, context: CallContext) => Promise<RouteAnswer<T[K]>>;
+};
+
 /**
  * Mounts a route table on an app of `createApp`: the key is checked first, then params, query (a list of values for each
  * name) and body are parsed once, and what the handler answers is sent as JSON with the route's status.
@@ -26,7 +33,7 @@ export type MountOptions = {
 export function mountRoutes<T extends Record<string, Route>>(
   app: App,
   routes: T,
-  handlers: Handlers<T>,
+  handlers: StreamingHandlers<T>,
   { keyring, bodyLimitBytes = 4 * 1024 * 1024, bodyTimeoutMs = 30_000 }: MountOptions,
 ): void {
   const body = { limitBytes: bodyLimitBytes, timeoutMs: bodyTimeoutMs };
@@ -38,7 +45,7 @@ export function mountRoutes<T extends Record<string, Route>>(
 function mountRoute<R extends Route>(
   app: App,
   route: R,
-  handle: (input: RouteInput<R>, context: CallContext) => Promise<RouteOutput<R>>,
+  handle: (input: RouteInput<R>, context: CallContext) => Promise<RouteAnswer<R>>,
   { keyring, body }: { keyring: Keyring; body: { limitBytes: number; timeoutMs: number } },
 ): void {
   app.on(route.method, route.path, async function serveRoute(context) {
@@ -49,8 +56,8 @@ function mountRoute<R extends Route>(
     const isJson = route.method !== "GET" && route.form === undefined;
     const sent = isJson ? await readJsonBody(request, body) : {};
     const input = { params, query, body: parseInput<R["body"]>(route.body, sent) };
-    const output = await handle(input, { ...caller, request });
-    return new Response(JSON.stringify(output), {
+    const answer = await handle(input, { ...caller, request });
+    return new Response(answer instanceof ReadableStream ? answer : JSON.stringify(answer), {
       status: route.status,
       headers: { "Content-Type": "application/json" },
     });
