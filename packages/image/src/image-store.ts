@@ -15,12 +15,14 @@ export interface ImageStore {
    * The image, pulled if the policy asks for it: with `Always` what the engine holds does not do in place of a pull that
    * fails. Callers of one image share one pull; it is given up when the last of them aborts. `not_found` when no
    * registry has it, `unavailable` when the pull failed for another reason; a RegistryAwayError is the last of several tries.
+   * With `extra` a pull takes none of the `maxPulls` turns (default false). Progress is told of pulls only.
    */
   fetch(
     reference: string,
     policy: PullPolicy,
     onProgress: (progress: string) => void,
     signal: AbortSignal,
+    options?: { extra: boolean },
   ): Promise<EngineImage>;
   /** Everything that the engine held at the last refresh, by canonical reference; a new map after each. */
   inventory(): ReadonlyMap<string, EngineImage>;
@@ -110,8 +112,8 @@ export function createImageStore({
 
   return {
     held,
-    async fetch(reference, policy, onProgress, signal) {
-      const pull = { name: canonicalReference(reference), reference, onProgress, signal };
+    async fetch(reference, policy, onProgress, signal, { extra } = { extra: false }) {
+      const pull = { name: canonicalReference(reference), reference, onProgress, signal, extra };
       switch (policy) {
         case "Always":
           return pulled({ ...pull, fresh: true }).catch(async (error: unknown) => {

@@ -12,6 +12,8 @@ export type FetchOptions = {
   signal: AbortSignal;
   /** What the registry has now is wanted, and no copy. Default false. */
   fresh?: boolean;
+  /** Takes none of the turns, as the caller sees to it that they are not too many. Default false. */
+  extra?: boolean;
 };
 
 export interface Puller {
@@ -46,7 +48,7 @@ export function createPuller({
   const pulls = new Map<string, Pull>();
   const inTurn = pLimit(maxPulls);
 
-  function begin({ name, reference, fresh }: FetchOptions): Pull {
+  function begin({ name, reference, fresh, extra }: FetchOptions): Pull {
     const listeners = new Set<(progress: string) => void>();
     const controller = new AbortController();
     const tell = (progress: string): void => {
@@ -59,7 +61,7 @@ export function createPuller({
       tell("asking the registry");
       await engine.pull(reference, tell, signal, fresh);
     };
-    const inTurns = (): Promise<void> => inTurn(attempt);
+    const inTurns = (): Promise<void> => (extra ? attempt() : inTurn(attempt));
     const onWait = (why: string): void => tell(`${PULL_BACK_OFF}: ${why}`);
     const run = async (): Promise<void> => {
       try {

@@ -1,7 +1,9 @@
+import { ServiceError } from "@remote-runtime/protocol";
 import { z } from "zod";
 import type { Keys } from "./keys.ts";
 import { parseEntry } from "./parse-entry.ts";
 import { MOST_PINS, Pin } from "./pin.ts";
+import type { RedisEpoch } from "./redis-epoch.ts";
 import type { RedisLink } from "./redis-link.ts";
 import type { Registry } from "./registry.ts";
 import { tooManyPins } from "./too-many-pins.ts";
@@ -10,7 +12,11 @@ import { tooManyPins } from "./too-many-pins.ts";
 const PINS_PER_READ = 1000;
 
 /** The pins of the registry in Redis. */
-export function redisPins(link: RedisLink, keys: Keys): Pick<Registry, "pin" | "unpin" | "pins"> {
+export function redisPins(
+  link: RedisLink,
+  keys: Keys,
+  epoch: RedisEpoch,
+): Pick<Registry, "pin" | "unpin" | "pins"> {
   return {
     async pin(pins) {
       const fields = [...pins].flatMap(([image, pin]) => [image, JSON.stringify(pin)]);
@@ -25,6 +31,7 @@ export function redisPins(link: RedisLink, keys: Keys): Pick<Registry, "pin" | "
     },
     async pins() {
       const found = new Map<string, Pin>();
+      const before = epoch.seen();
       let cursor = "0";
       do {
         const from = cursor;
@@ -37,7 +44,11 @@ export function redisPins(link: RedisLink, keys: Keys): Pick<Registry, "pin" | "
           if (pin) found.set(part[1][i] ?? "", pin);
         }
       } while (cursor !== "0");
-      return found;
+      const hasLost = await link.call(async (redis) =>
+        epoch.hasLost(redis, { before, text: await redis.get(epoch.key) }),
+      );
+      if (!hasLost) return found;
+      throw new ServiceError("unavailable", "the registry has lost what it knew; try again");
     },
   };
 }

@@ -43,7 +43,7 @@ export function createRedisRegistry(options: {
   const link = createRedisLink({ target, log: options.log, onStall: () => subscription.reset() });
   return {
     ...redisPresence(link, keys, epoch),
-    ...redisPins(link, keys),
+    ...redisPins(link, keys, epoch),
     ...groups(link, keys),
     ...sessions(link, keys, epoch),
     ...redisRecords(link, keys),

@@ -55,7 +55,10 @@ export interface Registry {
   pin(pins: Pins): Promise<number>;
   /** Takes that back. Returns how many were pinned. */
   unpin(images: readonly string[]): Promise<number>;
-  /** All that are pinned; read in parts, so that changes in the meantime may be in it or not. */
+  /**
+   * All that are pinned; read in parts, so that changes in the meantime may be in it or not. Throws ServiceError
+   * `unavailable` after a loss, as `sessionHolder` does: that nothing is pinned would not be the truth.
+   */
   pins(): Promise<Pins>;
 
   /**
