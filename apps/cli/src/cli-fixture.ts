@@ -31,15 +31,12 @@ export async function startGateway(handlers: Partial<ServedHandlers>): Promise<F
   const missing = async (): Promise<never> => {
     throw new ServiceError("not_found", "no endpoint here");
   };
-  const all: ServedHandlers = {
-    replicas: missing,
-    drain: missing,
-    undrain: missing,
-    placement: missing,
-    list: missing,
-    stop: missing,
-    ...handlers,
-  };
+  const names = Object.keys(servedRoutes) as (keyof ServedHandlers)[];
+  // Each is there: `Object.fromEntries` cannot say it.
+  const none = Object.fromEntries(
+    names.map((name) => [name, missing]),
+  ) as unknown as ServedHandlers;
+  const all: ServedHandlers = { ...none, ...handlers };
   mountRoutes(app, servedRoutes, all, { keyring: createKeyring([{ name: "ops", key: KEY }]) });
   const ending = new AbortController();
   const server = await listen({

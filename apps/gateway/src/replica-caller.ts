@@ -12,8 +12,7 @@ import {
   ServiceError,
   type CallContext,
   type Handlers,
-  type RouteName,
-  type Routes,
+  type ReplicaRoutes,
 } from "@remote-runtime/protocol";
 import type { Choice } from "@remote-runtime/placement";
 import type { ReplicaInfo } from "@remote-runtime/registry";
@@ -22,10 +21,12 @@ import type { RequestHead } from "@remote-runtime/server";
 import { baseUrlOf, type Routing } from "./base-url.ts";
 import { createSilences } from "./silences.ts";
 
-export type ReplicaCall<K extends RouteName> = {
+type ReplicaRouteName = keyof ReplicaRoutes;
+
+export type ReplicaCall<K extends ReplicaRouteName> = {
   replica: ReplicaInfo;
   route: K;
-  input: CallInput<Routes[K]>;
+  input: CallInput<ReplicaRoutes[K]>;
   context: CallContext;
   /** Of a start: why it goes there. */
   placement?: Choice["kind"] | undefined;
@@ -36,7 +37,7 @@ export interface ReplicaCaller {
    * Asks a replica on behalf of the caller, with the caller's own key. Throws what the replica says, and
    * `ReplicaAwayError` when it does not answer.
    */
-  call<K extends RouteName>(call: ReplicaCall<K>): Promise<CallOutput<Routes[K]>>;
+  call<K extends ReplicaRouteName>(call: ReplicaCall<K>): Promise<CallOutput<ReplicaRoutes[K]>>;
   /** Whether it answers at all, asked within a second. */
   answers(replica: ReplicaInfo): Promise<boolean>;
   /** Whether it did not answer a moment ago: asking it again would most likely only take time. */
@@ -53,7 +54,7 @@ export type ReplicaCallerOptions = {
   publicUrl: string | null;
   clock: Clock;
   /** The one replica's endpoints, where it is in this process. Default: replicas are asked over HTTP. */
-  local?: Handlers;
+  local?: Handlers<ReplicaRoutes>;
   /** How a replica is reached; by default over HTTP at its internal URL. */
   fetchOf?: (replica: ReplicaInfo) => typeof fetch;
 };
@@ -69,12 +70,13 @@ export class ReplicaAwayError extends ServiceError {
 }
 
 /** Replicas answer these from memory. */
-const FROM_MEMORY: ReadonlySet<RouteName> = new Set([
+const FROM_MEMORY: ReadonlySet<ReplicaRouteName> = new Set([
   "runtime",
   "session",
   "sessionBatch",
   "list",
   "registryPrefix",
+  "givenImages",
 ]);
 const MEMORY_TIMEOUT_MS = 3_000;
 const CALL_TIMEOUT_MS = 10_000;
@@ -131,16 +133,16 @@ export function createReplicaCaller(options: ReplicaCallerOptions): ReplicaCalle
 }
 
 /** Nothing is written out and read again: the gateway has checked the key, and parsed the input by the same schemas. */
-async function callHere<K extends RouteName>(
-  handlers: Handlers,
+async function callHere<K extends ReplicaRouteName>(
+  handlers: Handlers<ReplicaRoutes>,
   { route, input, context }: Omit<ReplicaCall<K>, "replica">,
-): Promise<CallOutput<Routes[K]>> {
+): Promise<CallOutput<ReplicaRoutes[K]>> {
   const whole = { params: {}, query: {}, body: {}, ...input };
   // Parsing what was parsed changes nothing (protocol), so in and out are of one type; a union of routes cannot say it.
   const handle = handlers[route] as unknown as (
     input: object,
     context: CallContext,
-  ) => Promise<CallOutput<Routes[K]>>;
+  ) => Promise<CallOutput<ReplicaRoutes[K]>>;
   return handle(whole, context);
 }
 

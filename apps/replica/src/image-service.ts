@@ -1,12 +1,14 @@
 import {
   createImageBringer,
   createImageStore,
+  createPrefetches,
   createPublishedImages,
   createPublisher,
   type ArchiveEngine,
   type ImageEngine,
   type ImageStore,
   type MirrorEngine,
+  type Prefetches,
   type PublishedImages,
   type Publisher,
   type RegistryEngine,
@@ -31,6 +33,8 @@ export type ImageServiceOptions = {
 export interface ImageService {
   /** What the engine holds and brings. */
   readonly images: ImageStore;
+  /** What it brings ahead of the starts. */
+  readonly prefetches: Prefetches;
   /** What registries have. */
   readonly published: PublishedImages;
   /** Where builds go; `undefined`: they stay where they are. */
@@ -45,8 +49,10 @@ export function createImageService(options: ImageServiceOptions): ImageService {
   const backoff = { sleep: clock.sleep, random: Math.random };
   const siblings = key === undefined ? NOBODY : createSiblings({ ...options, key, now });
   const bringer = createImageBringer({ engine, siblings, folder, mirrors, log });
+  const images = createImageStore({ engine: bringer, maxPulls, backoff });
   return {
-    images: createImageStore({ engine: bringer, maxPulls, backoff }),
+    images,
+    prefetches: createPrefetches({ images, maxPulls }),
     published: createPublishedImages({ engine, now, log }),
     publisher: folder === undefined ? undefined : createPublisher({ engine, folder, backoff, now }),
   };

@@ -8,7 +8,7 @@ import {
   inspectSelf,
   pingEngine,
 } from "@remote-runtime/docker";
-import { newRuntimeId, replicaTagOf, routes, type Handlers } from "@remote-runtime/protocol";
+import { newRuntimeId, replicaRoutes, replicaTagOf } from "@remote-runtime/protocol";
 import { createSandboxProxy, parseSandboxTarget, type SandboxTarget } from "@remote-runtime/proxy";
 import type { Registry } from "@remote-runtime/registry";
 import { createRuntimes, systemClock, type Endpoint } from "@remote-runtime/runtime";
@@ -71,7 +71,7 @@ export type ReplicaOptions = {
 export interface Replica {
   readonly app: App;
   /** The endpoints themselves, for a gateway in this process. */
-  readonly handlers: Handlers;
+  readonly handlers: ReturnType<typeof createHandlers>;
   readonly sandbox: SandboxPlane<SandboxTarget>;
   readonly id: string;
   /** Takes over the runtimes that are there; waits for the engine. To be awaited before the server listens. */
@@ -268,7 +268,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     await next();
     context.header(INSTANCE_HEADER, instance);
   });
-  mountRoutes(app, routes, handlers, { keyring });
+  mountRoutes(app, replicaRoutes, handlers, { keyring });
   mountArchives(app, { images, engine, keyring, log });
   measureRuntimes(metrics, runtimes);
   const baseHost = wildcardBase === null ? undefined : new URL(wildcardBase).hostname;
@@ -299,6 +299,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
       const parts = [membership, runtimes, inventory, injects];
       await Promise.all(parts.map((part) => part.run(signal)));
       proxy.close();
+      imageService.prefetches.close();
       await buildService.close();
     },
     drain: drain.run,
