@@ -4,6 +4,7 @@ import {
   type AdminRoutes,
   type Handlers,
   type PlacementObject,
+  type PrefetchShare,
   type ReplicaObject,
   routes,
   type RuntimeObject,
@@ -164,6 +165,25 @@ export function runtime(fields: Partial<RuntimeObject> = {}): RuntimeObject {
     image: "python:3",
     created_at: new Date(START - 125_000).toISOString(),
     verdict: null,
+    ...fields,
+  };
+}
+
+/** What one replica has of a prefetch; nothing but for `fields`. */
+export function share(fields: Partial<PrefetchShare> = {}): PrefetchShare {
+  return {
+    replica_id: "replica-1",
+    state: "working",
+    error: "",
+    held: 0,
+    pulled: 0,
+    running: 0,
+    waiting: 0,
+    failed: 0,
+    cancelled: 0,
+    pulled_bytes: 0,
+    pulls: [],
+    failures: [],
     ...fields,
   };
 }

@@ -117,12 +117,22 @@ test("POST /prefetch/plan tells what is missing, how much that is and whether it
     body: {
       replicas: [
         {
-          ...{ replica_id: "one", images: 20, held: 19, missing_bytes: 0, unknown_sizes: 1 },
-          ...{ free_bytes: 1_000, fits: "unknown" },
+          replica_id: "one",
+          images: 20,
+          held: 19,
+          missing_bytes: 0,
+          unknown_sizes: 1,
+          free_bytes: 1_000,
+          fits: "unknown",
         },
         {
-          ...{ replica_id: "two", images: 20, held: 0, missing_bytes: 3_800, unknown_sizes: 1 },
-          ...{ free_bytes: 10_000, fits: "unknown" },
+          replica_id: "two",
+          images: 20,
+          held: 0,
+          missing_bytes: 3_800,
+          unknown_sizes: 1,
+          free_bytes: 10_000,
+          fits: "unknown",
         },
       ],
     },

@@ -79,7 +79,13 @@ describe("createPrefetches()", () => {
     await end(name("c"));
     await end(name("d"));
     expect(prefetches.view("p")).toMatchObject({
-      ...{ held: 1, pulled: 2, running: 0, waiting: 0, failed: 1, pulledBytes: 10, pulls: [] },
+      held: 1,
+      pulled: 2,
+      running: 0,
+      waiting: 0,
+      failed: 1,
+      pulledBytes: 10,
+      pulls: [],
       failures: [{ image: name("b"), error: "no such image" }],
     });
   });
