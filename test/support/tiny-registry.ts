@@ -17,6 +17,8 @@ export interface TinyRegistry extends AsyncDisposable {
   add(name: string, options?: { layerBytes?: number }): string;
   /** How often the layer of that image was sent whole. */
   pulls(name: string): number;
+  /** Whether its layer was ever asked for. */
+  asked(name: string): boolean;
   /** From now on every request for that image gets this status; undefined: it is well again. */
   fail(name: string, status: number | undefined): void;
   /** From now on the layer of that image is sent only after `release`, or never. */
@@ -29,6 +31,7 @@ type Image = {
   manifests: Map<string, Buffer>;
   blobs: Map<string, Buffer>;
   layerDigest: string;
+  asked: boolean;
   pulls: number;
   status: number | undefined;
   held: PromiseWithResolvers<void> | undefined;
@@ -65,6 +68,7 @@ export async function startTinyRegistry(): Promise<TinyRegistry> {
       return `${host}/${name}:latest`;
     },
     pulls: (name) => imageOf(name).pulls,
+    asked: (name) => imageOf(name).asked,
     fail: (name, status) => void (imageOf(name).status = status),
     hold(name) {
       release(name);
@@ -99,6 +103,7 @@ async function serve(
   });
   if (method === "HEAD") return void response.end();
   if (at === image.layerDigest) {
+    image.asked = true;
     response.flushHeaders();
     await image.held?.promise;
   }
@@ -145,6 +150,7 @@ function makeImage(seed: string, layerBytes: number): Image {
       [digest(packed), packed],
     ]),
     layerDigest: digest(packed),
+    asked: false,
     pulls: 0,
     status: undefined,
     held: undefined,

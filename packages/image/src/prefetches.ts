@@ -38,7 +38,7 @@ export interface Prefetches {
 
 export type PrefetchesOptions = {
   images: Pick<ImageStore, "fetch" | "pulling">;
-  /** The turns to pull that starts of runtimes have; what they leave is taken, and one turn always. */
+  /** So many at a time, but only one while starts of runtimes pull; these have as many turns of their own. */
   maxPulls: number;
 };
 
@@ -77,10 +77,10 @@ export function createPrefetches({ images, maxPulls }: PrefetchesOptions): Prefe
     }
   }
 
-  /** The pulls of starts come first: they take a turn each, and these here none of them. */
+  /** While a start pulls, one at most: their layers go the same way, in an engine that knows no order of importance. */
   function room(): number {
-    const others = images.pulling().filter((image) => !running.has(image)).length;
-    return Math.max(1, maxPulls - others);
+    const isAlone = images.pulling().every((image) => running.has(image));
+    return isAlone ? maxPulls : 1;
   }
 
   /** First come, first served; an image that another prefetch is at waits for that. */
