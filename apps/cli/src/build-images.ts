@@ -18,7 +18,7 @@ const UPLOAD_TIMEOUT_MS = 600_000;
 const BUILD_TIMEOUT_MS = 3_600_000;
 
 export type BuildWanted = { image: string; context: ContextFile };
-/** `held`: some replica has it. */
+/** `held`: a replica or a registry has it. */
 export type BuildOutcome =
   | { kind: "held" | "built"; image: string }
   | { kind: "failed"; image: string; error: string };
@@ -31,7 +31,7 @@ export type BuildImagesOptions = {
   onOutcome: (outcome: BuildOutcome) => void;
 };
 
-/** Builds the images that no replica holds, some at a time. One that fails does not keep the others from being built. */
+/** Builds the images that are nowhere, some at a time. One that fails does not keep the others from being built. */
 export async function buildImages(
   wanted: readonly BuildWanted[],
   options: BuildImagesOptions,

@@ -68,7 +68,8 @@ export function printPrefetchResult(
   }
   const { held, pulled, failed, cancelled, pulledBytes } = tallyOf(shares);
   const built = builds.filter(({ kind }) => kind === "built").length;
-  const there = held + builds.filter(({ kind }) => kind === "held").length;
+  // What was built is held where it was built, mostly where it belongs.
+  const there = Math.max(0, held - built);
   const lost = failed + builds.filter(({ kind }) => kind === "failed").length;
   const words = [
     `${plural(pulled, "image")} pulled (${formatBytes(pulledBytes)})`,

@@ -48,7 +48,7 @@ engine lacks it, in the background of the starts there. The servers keep track o
 
 --build takes a folder that has, for each image to build, a folder with a Dockerfile or a .tar.gz of one. It has the name of
 the line in FILE, or that of the last part of the image, with _TAG behind it unless the tag is latest. Such an image is built
-unless some replica has it, on one replica whatever --copies says, and not pulled.
+if neither a replica nor its registry has it, and then brought to where it belongs as the others are.
 
 If some fail the others go on, and the exit code is 1. --json has {prefetch_id, images, held, pulled, failed, cancelled,
 pulled_bytes, seconds, built, pinned, failures: [{image, replica_id, error}], replicas: [...]}, with --plan {replicas: [...]}.
@@ -74,7 +74,7 @@ export function addPrefetch(program: Command, terminal: Terminal): void {
     .option("--pattern <pattern>", patternHelp, imagePattern)
     .option("--plan", "only say what would be pulled where, and whether it fits")
     .option("--pin", "never remove these images to make room, until `unpin`")
-    .option("--build <folder>", "build what has its files there, in place of pulling it")
+    .option("--build <folder>", "build what is nowhere and has its files there")
     .option("--detach", "do not wait for it")
     .option(...jsonOption)
     .addHelpText("after", NOTES)
@@ -106,8 +106,8 @@ async function prefetch(wanted: Wanted, connection: Connection, terminal: Termin
     ? await pinImages("pin", [...lines.keys()], { client, signal })
     : undefined;
   const builds = await build(wanted, connection, terminal);
-  const built = new Set(builds.map(({ image }) => image));
-  const images = [...lines.keys()].filter((image) => !built.has(image));
+  const missing = new Set(builds.flatMap(({ kind, image }) => (kind === "failed" ? [image] : [])));
+  const images = [...lines.keys()].filter((image) => !missing.has(image));
   const list = { id: prefetchIdOf(images, copies), images, copies };
   const shares = options.detach
     ? await leave(list, connection, terminal)
