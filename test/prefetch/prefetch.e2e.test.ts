@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, mkdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { startTinyRegistry, type TinyRegistry } from "@remote-runtime/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { removeImages } from "../build/build-client.ts";
@@ -9,7 +10,6 @@ import { type CliProcess, type CliResult, runCli, startCli } from "../cli/cli.ts
 import { startCluster, type Cluster } from "../cluster/cluster.ts";
 import { startStubServer, type StubServer } from "../support/stub-server.ts";
 import { stubStart } from "../support/stub-start.ts";
-import { startTinyRegistry, type TinyRegistry } from "../support/tiny-registry.ts";
 import { until } from "../support/until.ts";
 
 const Document = z.object({

@@ -1,10 +1,13 @@
+import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
-import { docker } from "./docker.ts";
 
 const OCI = "application/vnd.oci.image";
+const REMOVE_DEADLINE_MS = 120_000;
+const MOST_NAMES = 100;
 
 /**
  * A Docker registry on this machine's loopback, which engines here take without TLS: images of one layer with one file in
@@ -187,10 +190,14 @@ function archiveOf(path: string, content: Buffer): Buffer {
 }
 
 async function removeImagesOf(host: string): Promise<void> {
+  const docker = async (...args: string[]): Promise<string> =>
+    (await promisify(execFile)("docker", args, { timeout: REMOVE_DEADLINE_MS })).stdout;
   const names = (await docker("images", "--format", "{{.Repository}}:{{.Tag}}"))
     .split("\n")
     .filter((name) => name.startsWith(`${host}/`));
-  if (names.length > 0) await docker("rmi", "--force", ...names);
+  for (let at = 0; at < names.length; at += MOST_NAMES) {
+    await docker("rmi", "--force", ...names.slice(at, at + MOST_NAMES));
+  }
 }
 
 function digest(bytes: Buffer): string {
