@@ -33,7 +33,7 @@ function failuresOf({ shares, builds }: PrefetchResult): Failure[] {
 /** For scripts. */
 export function prefetchDocument(result: PrefetchResult): object {
   const { id, copies, seconds, shares, builds, pinned } = result;
-  const { pulledBytes, ...counts } = tallyOf(shares);
+  const { pulledBytes, arrivedBytes: _arrived, ...counts } = tallyOf(shares);
   return {
     prefetch_id: id,
     copies,

@@ -12,6 +12,7 @@ test("tallyOf() adds up, and paceOf() counts only what was pulled meanwhile", ()
     share({ pulled: 2, pulled_bytes: 200 }),
   ]);
   expect(paceOf(first, later, 10)).toEqual({ bytesPerSecond: 0, secondsLeft: 20 });
-  const faster = tallyOf([share({ waiting: 3, pulled: 6, pulled_bytes: 1_200 })]);
+  const pulls = [{ image: "a:1", progress: "", bytes: 500 }];
+  const faster = tallyOf([share({ running: 3, pulls, pulled: 6, pulled_bytes: 700 })]);
   expect(paceOf(first, faster, 10)).toEqual({ bytesPerSecond: 100, secondsLeft: 7.5 });
 });

@@ -2,7 +2,7 @@ import { ServiceError } from "@remote-runtime/protocol";
 import pLimit from "p-limit";
 import type { Backoff } from "./backoff.ts";
 import { canonicalReference } from "./canonical-reference.ts";
-import type { EngineImage, ImageEngine } from "./image-engine.ts";
+import type { EngineImage, ImageEngine, OnPullProgress } from "./image-engine.ts";
 import { createPuller, type FetchOptions } from "./puller.ts";
 import { RegistryAwayError } from "./registry-away-error.ts";
 
@@ -20,7 +20,7 @@ export interface ImageStore {
   fetch(
     reference: string,
     policy: PullPolicy,
-    onProgress: (progress: string) => void,
+    onProgress: OnPullProgress,
     signal: AbortSignal,
     options?: { extra: boolean },
   ): Promise<EngineImage>;

@@ -32,7 +32,7 @@ function start({ held = [], maxPulls = 2 }: { held?: string[]; maxPulls?: number
         const pull = Promise.withResolvers<void>();
         pulls.set(reference, pull);
         begun.push(reference);
-        onProgress("1/2 layers");
+        onProgress("1/2 layers", 7);
         await pull.promise.finally(() => pulls.delete(reference));
       },
     },
@@ -69,8 +69,8 @@ describe("createPrefetches()", () => {
       cancelled: 0,
       pulledBytes: 0,
       pulls: [
-        { image: name("b"), progress: "1/2 layers" },
-        { image: name("c"), progress: "1/2 layers" },
+        { image: name("b"), progress: "1/2 layers", bytes: 7 },
+        { image: name("c"), progress: "1/2 layers", bytes: 7 },
       ],
       failures: [],
     });

@@ -1,5 +1,5 @@
 import { ServiceError } from "@remote-runtime/protocol";
-import type { EngineImage } from "./image-engine.ts";
+import type { EngineImage, OnPullProgress } from "./image-engine.ts";
 import type { ImageStore } from "./image-store.ts";
 
 /** How far a prefetch is. Each image counts for one of `held` to `cancelled`. */
@@ -15,8 +15,8 @@ export type PrefetchView = {
   cancelled: number;
   /** Of the images that were pulled, as the engine holds them. */
   pulledBytes: number;
-  /** Those that are being pulled, with the last word of it. */
-  pulls: { image: string; progress: string }[];
+  /** Those that are being pulled, with the last word of it, and what has come over the wire. */
+  pulls: { image: string; progress: string; bytes: number }[];
   /** The first thousand of them. */
   failures: { image: string; error: string }[];
 };
@@ -44,7 +44,7 @@ export type PrefetchesOptions = {
 
 type State =
   | { kind: "waiting" | "held" | "cancelled" }
-  | { kind: "running"; progress: string }
+  | { kind: "running"; progress: string; bytes: number }
   | { kind: "pulled"; sizeBytes: number }
   | { kind: "failed"; error: string };
 
@@ -98,10 +98,10 @@ export function createPrefetches({ images, maxPulls }: PrefetchesOptions): Prefe
   async function run({ prefetch, image }: { prefetch: Prefetch; image: string }): Promise<void> {
     const { states } = prefetch;
     let isPull = false;
-    states.set(image, { kind: "running", progress: "" });
-    const onProgress = (progress: string): void => {
+    states.set(image, { kind: "running", progress: "", bytes: 0 });
+    const onProgress: OnPullProgress = (progress, bytes = 0) => {
       isPull = true;
-      states.set(image, { kind: "running", progress });
+      states.set(image, { kind: "running", progress, bytes });
     };
     try {
       const extra = { extra: true };
@@ -200,7 +200,7 @@ function viewOf(states: ReadonlyMap<string, State>): PrefetchView {
         view.pulledBytes += state.sizeBytes;
         break;
       case "running":
-        view.pulls.push({ image, progress: state.progress });
+        view.pulls.push({ image, progress: state.progress, bytes: state.bytes });
         break;
       case "failed":
         if (view.failures.length < MOST_FAILURES) view.failures.push({ image, error: state.error });

@@ -34,8 +34,8 @@ export const PrefetchProgress = z.object({
   cancelled: count,
   /** Of the images that were pulled, as the engine holds them. */
   pulled_bytes: z.number(),
-  /** What is being pulled now. */
-  pulls: z.array(z.object({ image: z.string(), progress: z.string() })),
+  /** What is being pulled now; `bytes` have come over the wire. */
+  pulls: z.array(z.object({ image: z.string(), progress: z.string(), bytes: z.number() })),
   /** The first thousand of them. */
   failures: z.array(z.object({ image: z.string(), error: z.string() })),
 });

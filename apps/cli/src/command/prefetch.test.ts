@@ -150,6 +150,18 @@ describe("prefetch", () => {
     expect(drawn.code).toBe(0);
   });
 
+  test("says what keeps a pull waiting, not more than once a minute", async () => {
+    const progress = "ImagePullBackOff: no route to host; try 2 of 5 in 1.0 s";
+    const pulls = [{ image: "docker.io/library/a:latest", progress, bytes: 0 }];
+    const waits = Array.from({ length: 70 }, () => [share({ running: 1, pulls })]);
+    await using server = await start([...waits, [share({ pulled: 1 })]]);
+    const { stderr } = await cli(["prefetch", "-"], { ...server, typed: "a\n" });
+    const lines = stderr.split("\n").filter((line) => line.includes("ImagePullBackOff"));
+    expect(lines).toEqual(
+      Array.from({ length: 2 }, () => `docker.io/library/a:latest on replica-1: ${progress}`),
+    );
+  });
+
   test("--pin pins all of the list first", async () => {
     const pinned: string[][] = [];
     await using server = await start([[share({ held: 3 })]], {

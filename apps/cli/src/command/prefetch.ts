@@ -159,7 +159,7 @@ async function watch(
     return await followPrefetch(list, {
       client,
       terminal,
-      onShares: (shares) => display.show(tallyOf(shares)),
+      onShares: display.show,
       say: display.say,
     });
   } finally {
