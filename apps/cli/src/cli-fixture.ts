@@ -4,6 +4,7 @@ import {
   type AdminRoutes,
   type Handlers,
   type PlacementObject,
+  type PrefetchShare,
   type ReplicaObject,
   routes,
   type RuntimeObject,
@@ -31,15 +32,12 @@ export async function startGateway(handlers: Partial<ServedHandlers>): Promise<F
   const missing = async (): Promise<never> => {
     throw new ServiceError("not_found", "no endpoint here");
   };
-  const all: ServedHandlers = {
-    replicas: missing,
-    drain: missing,
-    undrain: missing,
-    placement: missing,
-    list: missing,
-    stop: missing,
-    ...handlers,
-  };
+  const names = Object.keys(servedRoutes) as (keyof ServedHandlers)[];
+  // Each is there: `Object.fromEntries` cannot say it.
+  const none = Object.fromEntries(
+    names.map((name) => [name, missing]),
+  ) as unknown as ServedHandlers;
+  const all: ServedHandlers = { ...none, ...handlers };
   mountRoutes(app, servedRoutes, all, { keyring: createKeyring([{ name: "ops", key: KEY }]) });
   const ending = new AbortController();
   const server = await listen({
@@ -167,6 +165,25 @@ export function runtime(fields: Partial<RuntimeObject> = {}): RuntimeObject {
     image: "python:3",
     created_at: new Date(START - 125_000).toISOString(),
     verdict: null,
+    ...fields,
+  };
+}
+
+/** What one replica has of a prefetch; nothing but for `fields`. */
+export function share(fields: Partial<PrefetchShare> = {}): PrefetchShare {
+  return {
+    replica_id: "replica-1",
+    state: "working",
+    error: "",
+    held: 0,
+    pulled: 0,
+    running: 0,
+    waiting: 0,
+    failed: 0,
+    cancelled: 0,
+    pulled_bytes: 0,
+    pulls: [],
+    failures: [],
     ...fields,
   };
 }

@@ -1,11 +1,14 @@
 import { Command } from "commander";
 import manifest from "../package.json" with { type: "json" };
 import { addDrain } from "./command/drain.ts";
+import { addPins } from "./command/pins.ts";
+import { addPrefetch } from "./command/prefetch.ts";
 import { addReplicas } from "./command/replicas.ts";
 import { addRuntimes } from "./command/runtimes.ts";
 import { addSimulate } from "./command/simulate.ts";
 import { addStop } from "./command/stop.ts";
 import { addUndrain } from "./command/undrain.ts";
+import { addUnpin } from "./command/unpin.ts";
 import { addWhere } from "./command/where.ts";
 import { serverOptionHelp } from "./server-option.ts";
 import type { Out, Terminal } from "./terminal.ts";
@@ -14,6 +17,7 @@ const NOTES = `
 Examples:
   remote-runtime replicas
   remote-runtime where node:24-bookworm-slim
+  remote-runtime prefetch images.txt --plan
   remote-runtime drain replica-2 --wait && ssh replica-2 reboot
   remote-runtime runtimes --json | jq -r '.runtimes[].image' | sort | uniq -c
   remote-runtime simulate images.txt --replicas 16 --svg simulation.svg
@@ -54,6 +58,9 @@ export function createProgram(terminal: Terminal): Command {
   addUndrain(program, terminal);
   addRuntimes(program, terminal);
   addStop(program, terminal);
+  addPrefetch(program, terminal);
+  addPins(program, terminal);
+  addUnpin(program, terminal);
   addSimulate(program, terminal);
   return program;
 }

@@ -32,7 +32,7 @@ function endOfParsing(error: CommanderError): { exitCode: number; message: strin
   if (error.code === "commander.help") return { exitCode: exitCodes.usage, message: "" };
   const message = error.message
     .replace(/^error: /, "")
-    .replace(/^unknown option '(--(?:json|wait|all|yes))=.*$/s, "$1 takes no value")
+    .replace(/^unknown option '(--(?:json|wait|all|yes|plan|pin|detach))=.*$/s, "$1 takes no value")
     // What was meant as the value of a mistyped --api-key must not show.
     .replace(/^(unknown option '[^'=]*)=.*'/s, "$1'");
   return {

@@ -21,7 +21,7 @@ export const serverOptionHelp = {
 export async function connect(
   { url, apiKey }: ServerOptions,
   { env }: Pick<Terminal, "env">,
-): Promise<{ url: string; client: Client }> {
+): Promise<{ url: string; client: Client; apiKey: string | undefined }> {
   const baseUrl = checkedUrl(url ?? firstSet(env, URL_NAMES) ?? DEFAULT_URL);
   const found = firstSet(env, KEY_NAMES);
   const key = (apiKey ?? (found === undefined ? undefined : await firstKey(found)))?.trim();
@@ -30,6 +30,7 @@ export async function connect(
   }
   return {
     url: baseUrl,
+    apiKey: key,
     client: createClient({ baseUrl, ...(key === undefined ? {} : { apiKey: key }) }),
   };
 }

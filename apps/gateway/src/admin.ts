@@ -6,16 +6,21 @@ import {
   type ReplicaObject,
 } from "@remote-runtime/protocol";
 import type { Registry, ReplicaInfo } from "@remote-runtime/registry";
+import type { Clock } from "@remote-runtime/runtime";
+import { assertOperator } from "./assert-operator.ts";
 import type { Directory } from "./directory.ts";
+import { createPinHandlers } from "./pin-handlers.ts";
 import type { Placer } from "./placer.ts";
+import { createPrefetchHandlers } from "./prefetch-handlers.ts";
 import type { ReplicaCaller } from "./replica-caller.ts";
 
 export type AdminOptions = {
   directory: Directory;
-  registry: Pick<Registry, "setDraining">;
+  registry: Pick<Registry, "setDraining" | "pin" | "unpin" | "pins">;
   placer: Pick<Placer, "explain">;
-  caller: Pick<ReplicaCaller, "baseUrl">;
-  /** Owners of keys that may drain replicas. Undefined: all. */
+  caller: Pick<ReplicaCaller, "baseUrl" | "call" | "isSilent">;
+  clock: Pick<Clock, "now">;
+  /** Owners of keys that may drain replicas, fill and pin. Undefined: all. */
   operators: readonly string[] | undefined;
 };
 
@@ -54,10 +59,7 @@ export function createAdmin(options: AdminOptions): Handlers<AdminRoutes> {
     draining: boolean,
     context: CallContext,
   ): Promise<ReplicaObject> {
-    if (operators && !operators.includes(context.owner)) {
-      const problem = `the key of ${context.owner} may not drain replicas; OPERATORS names those that may`;
-      throw new ServiceError("forbidden", problem);
-    }
+    assertOperator(context, { operators, what: "drain replicas" });
     const find = (): ReplicaInfo | undefined => all().find(({ id }) => id === replicaId);
     if (!find()) {
       const problem = `no replica ${replicaId.slice(0, 80)}; GET /replicas tells which there are`;
@@ -71,6 +73,8 @@ export function createAdmin(options: AdminOptions): Handlers<AdminRoutes> {
   }
 
   return {
+    ...createPrefetchHandlers(options),
+    ...createPinHandlers(options),
     replicas: async (_, context) => ({ replicas: all().map((info) => show(info, context)) }),
     drain: ({ params }, context) => setDraining(params.replica_id, true, context),
     undrain: ({ params }, context) => setDraining(params.replica_id, false, context),

@@ -27,7 +27,7 @@ const shape = {
   LOAD_BOUND: factor({ min: 1, max: 100, example: 1.25 }).default(1.25),
   /** … and no more starts of the images that it has, where another one can take them, beyond so many times. */
   HARD_LOAD_BOUND: factor({ min: 1, max: 100, example: 1.5 }).default(1.5),
-  /** Owners of keys that may drain replicas. Unset: everybody may who has a key. */
+  /** Owners of keys that may drain replicas, prefetch and pin. Unset: everybody may who has a key. */
   OPERATORS: list("ops,alice").optional(),
   /** After so long without its replica a runtime reads as failed, and its session is started anew elsewhere; 0: never. */
   REPLICA_LOST_SECONDS: seconds({ example: 300 }).default(300),

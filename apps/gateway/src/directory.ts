@@ -219,6 +219,8 @@ export function createDirectory({
       case "drain":
         setDraining(change.replicaId, change.draining);
         return "understood";
+      case "pins":
+        return "understood";
       case "lost":
         unsettle();
         return "look";

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
-import { adminRoutes, routes, type Handlers } from "@remote-runtime/protocol";
+import { adminRoutes, routes, type Handlers, type ReplicaRoutes } from "@remote-runtime/protocol";
 import { createSandboxProxy, parseSandboxTarget, type SandboxTarget } from "@remote-runtime/proxy";
 import type { Bounds, Choice } from "@remote-runtime/placement";
 import type { Registry, ReplicaInfo } from "@remote-runtime/registry";
@@ -47,7 +47,7 @@ export type GatewayOptions = {
   replicaLostMs: number;
   /** Default 1.25 and 1.5. */
   bounds?: Bounds | undefined;
-  /** Owners of keys that may drain replicas. Default: all. */
+  /** Owners of keys that may drain replicas, prefetch and pin. Default: all. */
   operators?: readonly string[] | undefined;
   registry: Registry;
   keyring: Keyring;
@@ -59,7 +59,7 @@ export type GatewayOptions = {
   /** Default: the system's. */
   clock?: Clock;
   /** The one replica's endpoints, where it is in this process. Default: replicas are asked over HTTP. */
-  local?: Handlers;
+  local?: Handlers<ReplicaRoutes>;
   /** How a replica is reached; default: over HTTP at its internal URL. */
   fetchOf?: (replica: ReplicaInfo) => typeof fetch;
 };
@@ -78,7 +78,7 @@ export interface Gateway {
 
 /** The stateless front: what it knows comes from the registry, and another one beside it gives the same answers. */
 export function createGateway(options: GatewayOptions): Gateway {
-  const { registry, keyring, metrics, log, routing, clock = systemClock } = options;
+  const { registry, keyring, metrics, log, routing, operators, clock = systemClock } = options;
   // The one replica is there, and says all there is to say.
   const settling = routing === "local" ? { settleMs: 0 } : {};
   const caller = createReplicaCaller({
@@ -110,9 +110,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const finder = createImageFinder({ directory, placer, caller });
   const parts = { directory, caller, placer, finder, onPlaced };
   mountRoutes(app, routes, handlersOf({ ...options, clock }, parts), { keyring });
-  mountRoutes(app, adminRoutes, createAdmin({ ...parts, registry, operators: options.operators }), {
-    keyring,
-  });
+  mountRoutes(app, adminRoutes, createAdmin({ ...parts, registry, clock, operators }), { keyring });
 
   const proxy = createSandboxProxy({
     upstream: "replica",

@@ -14,8 +14,7 @@ import {
   ServiceError,
   type CallContext,
   type Handlers,
-  type RouteName,
-  type Routes,
+  type ReplicaRoutes,
 } from "@remote-runtime/protocol";
 import type { Choice } from "@remote-runtime/placement";
 import type { ReplicaInfo } from "@remote-runtime/registry";
@@ -25,10 +24,12 @@ import { baseUrlOf, type Routing } from "./base-url.ts";
 import { createSilences } from "./silences.ts";
 import { listPartOf, readListPart, type ListPart } from "./list-part.ts";
 
-export type ReplicaCall<K extends RouteName> = {
+type ReplicaRouteName = keyof ReplicaRoutes;
+
+export type ReplicaCall<K extends ReplicaRouteName> = {
   replica: ReplicaInfo;
   route: K;
-  input: CallInput<Routes[K]>;
+  input: CallInput<ReplicaRoutes[K]>;
   context: CallContext;
   /** Of a start: why it goes there. */
   placement?: Choice["kind"] | undefined;
@@ -36,7 +37,7 @@ export type ReplicaCall<K extends RouteName> = {
 
 /** What is the same of all questions to a replica. */
 type Asking = {
-  route: RouteName;
+  route: ReplicaRouteName;
   context: CallContext;
   headers?: Readonly<Record<string, string>>;
 };
@@ -46,7 +47,7 @@ export interface ReplicaCaller {
    * Asks a replica on behalf of the caller, with the caller's own key. Throws what the replica says, and
    * `ReplicaAwayError` when it does not answer.
    */
-  call<K extends RouteName>(call: ReplicaCall<K>): Promise<CallOutput<Routes[K]>>;
+  call<K extends ReplicaRouteName>(call: ReplicaCall<K>): Promise<CallOutput<ReplicaRoutes[K]>>;
   /** The same of `GET /list`, whose runtimes stay as the replica has written them. */
   list(call: Omit<ReplicaCall<"list">, "route">): Promise<ListPart>;
   /** Whether it answers at all, asked within a second. */
@@ -65,7 +66,7 @@ export type ReplicaCallerOptions = {
   publicUrl: string | null;
   clock: Clock;
   /** The one replica's endpoints, where it is in this process. Default: replicas are asked over HTTP. */
-  local?: Handlers;
+  local?: Handlers<ReplicaRoutes>;
   /** How a replica is reached; by default over HTTP at its internal URL. */
   fetchOf?: (replica: ReplicaInfo) => typeof fetch;
 };
@@ -81,12 +82,13 @@ export class ReplicaAwayError extends ServiceError {
 }
 
 /** Replicas answer these from memory. */
-const FROM_MEMORY: ReadonlySet<RouteName> = new Set([
+const FROM_MEMORY: ReadonlySet<ReplicaRouteName> = new Set([
   "runtime",
   "session",
   "sessionBatch",
   "list",
   "registryPrefix",
+  "givenImages",
 ]);
 const MEMORY_TIMEOUT_MS = 3_000;
 const CALL_TIMEOUT_MS = 10_000;
@@ -162,16 +164,16 @@ export function createReplicaCaller(options: ReplicaCallerOptions): ReplicaCalle
 }
 
 /** Nothing is written out and read again: the gateway has checked the key, and parsed the input by the same schemas. */
-async function callHere<K extends RouteName>(
-  handlers: Handlers,
+async function callHere<K extends ReplicaRouteName>(
+  handlers: Handlers<ReplicaRoutes>,
   { route, input, context }: Omit<ReplicaCall<K>, "replica">,
-): Promise<CallOutput<Routes[K]>> {
+): Promise<CallOutput<ReplicaRoutes[K]>> {
   const whole = { params: {}, query: {}, body: {}, ...input };
   // Parsing what was parsed changes nothing (protocol), so in and out are of one type; a union of routes cannot say it.
   const handle = handlers[route] as unknown as (
     input: object,
     context: CallContext,
-  ) => Promise<CallOutput<Routes[K]>>;
+  ) => Promise<CallOutput<ReplicaRoutes[K]>>;
   return handle(whole, context);
 }
 

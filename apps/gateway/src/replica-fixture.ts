@@ -1,13 +1,15 @@
 import { randomBytes } from "node:crypto";
 import {
   newRuntimeId,
+  replicaRoutes,
   replicaTagOf,
-  routes,
   ServiceError,
   sessionIdOf,
   specOf,
   type CallContext,
   type Handlers,
+  type PrefetchProgress,
+  type ReplicaRoutes,
   type StartRequest,
 } from "@remote-runtime/protocol";
 import type { Registry, ReplicaInfo, RuntimeRecord } from "@remote-runtime/registry";
@@ -23,8 +25,10 @@ export interface ReplicaFixture {
   readonly requests: { method: string; path: string; headers: Headers }[];
   /** What came with every `/build`, in order; each is the build `{tag}aaaaaaaaaaaa`. */
   readonly uploads: FormData[];
+  /** What it was given to pull, by prefetch, in order; all of it waits. */
+  readonly given: Map<string, string[]>;
   /** Answers in place of an endpoint, for once. */
-  answerNext(route: keyof Handlers, answer: () => Promise<never>): void;
+  answerNext(route: ReplicaRouteName, answer: () => Promise<never>): void;
   announce(changes?: Partial<ReplicaInfo>): Promise<void>;
   /** Ends the server; the registry is not told. */
   kill(): Promise<void>;
@@ -41,6 +45,8 @@ export type ReplicaFixtureOptions = {
   info?: Partial<ReplicaInfo>;
 };
 
+type ReplicaRouteName = keyof ReplicaRoutes;
+
 const FOR_EVER_MS = 1e12;
 
 export async function createReplicaFixture(
@@ -50,7 +56,8 @@ export async function createReplicaFixture(
   const runtimes = new Map<string, RuntimeRecord>();
   const requests: ReplicaFixture["requests"] = [];
   const uploads: FormData[] = [];
-  const prepared = new Map<keyof Handlers, () => Promise<never>>();
+  const given = new Map<string, string[]>();
+  const prepared = new Map<ReplicaRouteName, () => Promise<never>>();
   const tag = options.info?.tag ?? replicaTagOf(id);
 
   const app = createApp({ log });
@@ -59,8 +66,8 @@ export async function createReplicaFixture(
     requests.push({ method, path, headers: raw.headers });
     await next();
   });
-  const handlers = createHandlers({ id, tag, registry, runtimes, uploads });
-  for (const name of Object.keys(routes) as (keyof Handlers)[]) {
+  const handlers = createHandlers({ id, tag, registry, runtimes, uploads, given });
+  for (const name of Object.keys(replicaRoutes) as ReplicaRouteName[]) {
     // Each handler has an input of its own, which is passed on as it is.
     const own = handlers[name] as (...input: unknown[]) => Promise<unknown>;
     const wrapped = async (...input: unknown[]): Promise<unknown> => {
@@ -70,7 +77,7 @@ export async function createReplicaFixture(
     };
     Object.assign(handlers, { [name]: wrapped });
   }
-  mountRoutes(app, routes, handlers, { keyring });
+  mountRoutes(app, replicaRoutes, handlers, { keyring });
   app.all("/:id/runtime/*", ({ req }) => Response.json({ served_by: id, path: req.path }));
 
   let ending = new AbortController();
@@ -92,6 +99,7 @@ export async function createReplicaFixture(
     runtimes,
     requests,
     uploads,
+    given,
     answerNext: (route, answer) => void prepared.set(route, answer),
     async announce(changes) {
       await registry.announce({ ...info, ...changes }, FOR_EVER_MS);
@@ -113,9 +121,11 @@ type Parts = {
   registry: Registry;
   runtimes: Map<string, RuntimeRecord>;
   uploads: FormData[];
+  given: Map<string, string[]>;
 };
 
-function createHandlers({ id, tag, registry, runtimes, uploads }: Parts): Handlers {
+function createHandlers(parts: Parts): Handlers<ReplicaRoutes> {
+  const { id, tag, registry, runtimes, uploads, given } = parts;
   const show = (record: RuntimeRecord, { request }: CallContext, truthful = false) =>
     viewOf(
       record,
@@ -186,9 +196,21 @@ function createHandlers({ id, tag, registry, runtimes, uploads }: Parts): Handle
         : { status: "INTERNAL_ERROR", image: "", error: "unknown here" },
     buildLogs: async ({ query }) => ({ ...query, log: `log of ${id}`, truncated: false }),
     registryPrefix: async () => ({ registry_prefix: `prefix of ${id}` }),
+    async giveImages({ body }) {
+      given.set(body.prefetch_id, [...(given.get(body.prefetch_id) ?? []), ...body.images]);
+      return progressOf(given.get(body.prefetch_id));
+    },
+    givenImages: async ({ params }) => progressOf(given.get(params.prefetch_id)),
+    cancelImages: async ({ params }) => progressOf(given.get(params.prefetch_id)),
     warmRuntimeConfigs: async () => ({ configs: [] }),
     health: async () => ({ status: "ok", version: "0.1.0" }),
   };
+}
+
+function progressOf(images: readonly string[] | undefined): PrefetchProgress {
+  if (!images) throw new ServiceError("not_found", "no such prefetch");
+  const over = { held: 0, pulled: 0, running: 0, failed: 0, cancelled: 0, pulled_bytes: 0 };
+  return { ...over, waiting: images.length, pulls: [], failures: [] };
 }
 
 /** As a replica does: the session is claimed first, and a registry that is away holds nobody up. */

@@ -31,6 +31,7 @@ async function handlersWith(
     runtimes: { ...nobody, ...runtimes },
     images: { held: async () => undefined },
     published: { has: async () => false },
+    prefetches: { give: unused, view: unused, cancel: unused, close: unused },
     registry,
     addressOf: () => ({ base: "http://replica:8000", wildcardBase: null }),
     urlPolicy: "auto",

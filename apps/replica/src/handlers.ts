@@ -1,4 +1,4 @@
-import type { ImageStore, PublishedImages } from "@remote-runtime/image";
+import type { ImageStore, Prefetches, PublishedImages } from "@remote-runtime/image";
 import {
   dialectOf,
   PLACEMENT_HEADER,
@@ -7,6 +7,7 @@ import {
   specOf,
   type CallContext,
   type Handlers,
+  type ReplicaRoutes,
   type RuntimeObject,
 } from "@remote-runtime/protocol";
 import type { Registry, RuntimeRecord } from "@remote-runtime/registry";
@@ -20,6 +21,7 @@ import {
   type UrlPolicy,
 } from "@remote-runtime/runtime";
 import { createBuildHandlers, type BuildHandlersOptions } from "./build-handlers.ts";
+import { createPrefetchHandlers } from "./prefetch-handlers.ts";
 import { isBehindGateway } from "./public-address.ts";
 
 export type HandlersOptions = Pick<BuildHandlersOptions, "builds" | "receive"> & {
@@ -30,6 +32,7 @@ export type HandlersOptions = Pick<BuildHandlersOptions, "builds" | "receive"> &
   >;
   images: Pick<ImageStore, "held">;
   published: Pick<PublishedImages, "has">;
+  prefetches: Prefetches;
   registry: Pick<Registry, "record">;
   addressOf: (request: Request) => PublicAddress;
   urlPolicy: UrlPolicy;
@@ -39,7 +42,7 @@ export type HandlersOptions = Pick<BuildHandlersOptions, "builds" | "receive"> &
 };
 
 /** What each endpoint of the API does on one replica. Reads come from memory; commands answer before the work is done. */
-export function createHandlers(options: HandlersOptions): Handlers {
+export function createHandlers(options: HandlersOptions): Handlers<ReplicaRoutes> {
   const { runtimes, images, published, registry, addressOf } = options;
 
   const show = (record: RuntimeRecord, { request }: CallContext): RuntimeObject =>
@@ -153,6 +156,7 @@ export function createHandlers(options: HandlersOptions): Handlers {
       return { exists: true, image: PUBLISHED_IMAGE, url };
     },
 
+    ...createPrefetchHandlers(options.prefetches),
     ...createBuildHandlers({ ...options, baseOf: (request) => addressOf(request).base }),
 
     async registryPrefix() {

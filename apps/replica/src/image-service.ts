@@ -1,6 +1,7 @@
 import {
   createImageBringer,
   createImageStore,
+  createPrefetches,
   createPublishedImages,
   createPublisher,
   type ArchiveEngine,
@@ -8,6 +9,7 @@ import {
   type ImageEngine,
   type ImageStore,
   type MirrorEngine,
+  type Prefetches,
   type PublishedImages,
   type Publisher,
   type RegistryEngine,
@@ -34,6 +36,8 @@ export type ImageServiceOptions = {
 export interface ImageService {
   /** What the engine holds and brings. */
   readonly images: ImageStore;
+  /** What it brings ahead of the starts. */
+  readonly prefetches: Prefetches;
   /** What registries have. */
   readonly published: PublishedImages;
   /** Where builds go; `undefined`: they stay where they are. */
@@ -48,8 +52,10 @@ export function createImageService(options: ImageServiceOptions): ImageService {
   const backoff = { sleep: clock.sleep, random: Math.random };
   const siblings = key === undefined ? NOBODY : createSiblings({ ...options, key, now });
   const bringer = createImageBringer({ engine, siblings, folder, mirrors, log });
+  const images = createImageStore({ engine: bringer, maxPulls, backoff, disk });
   return {
-    images: createImageStore({ engine: bringer, maxPulls, backoff, disk }),
+    images,
+    prefetches: createPrefetches({ images, maxPulls }),
     published: createPublishedImages({ engine, now, log }),
     publisher: folder === undefined ? undefined : createPublisher({ engine, folder, backoff, now }),
   };

@@ -8,7 +8,7 @@ import {
   inspectSelf,
   pingEngine,
 } from "@remote-runtime/docker";
-import { newRuntimeId, replicaTagOf, routes, type Handlers } from "@remote-runtime/protocol";
+import { newRuntimeId, replicaRoutes, replicaTagOf } from "@remote-runtime/protocol";
 import { createSandboxProxy, parseSandboxTarget, type SandboxTarget } from "@remote-runtime/proxy";
 import type { Registry } from "@remote-runtime/registry";
 import { createRuntimes, systemClock, type Endpoint } from "@remote-runtime/runtime";
@@ -28,6 +28,7 @@ import { budgetOf, engineLimitsOf } from "./budget.ts";
 import { createBuildService } from "./build-service.ts";
 import { composeName } from "./compose-name.ts";
 import { createDrain } from "./drain.ts";
+import { createPins } from "./pins.ts";
 import { findPublishedHost } from "./find-published-host.ts";
 import { createEngineDisk } from "./engine-disk.ts";
 import { createHandlers } from "./handlers.ts";
@@ -48,6 +49,7 @@ import { waitForEngine } from "./wait-for-engine.ts";
 import { weightOf } from "./weight.ts";
 
 const MIB = 1024 * 1024;
+const GB = 1e9;
 
 export type ReplicaOptions = {
   config: SandboxConfig;
@@ -74,7 +76,7 @@ export type ReplicaOptions = {
 export interface Replica {
   readonly app: App;
   /** The endpoints themselves, for a gateway in this process. */
-  readonly handlers: Handlers;
+  readonly handlers: ReturnType<typeof createHandlers>;
   readonly sandbox: SandboxPlane<SandboxTarget>;
   readonly id: string;
   /** Takes over the runtimes that are there; waits for the engine. To be awaited before the server listens. */
@@ -114,8 +116,10 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
   const description = await engine.describe();
   const replicaId = options.replicaId ?? composeName(self) ?? hostname();
   const homes = createHomes({ replicaId, engineId: description.id });
+  const pins = createPins({ registry, clock: systemClock, log });
   const disk = await createEngineDisk({
     ...homes,
+    isPinned: pins.isPinned,
     docker,
     config,
     isContained: self !== undefined,
@@ -246,7 +250,11 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
       const { live, kept } = runtimes.counts();
       // The operator's wish to drain is the registry's to tell.
       const draining = drain.isDraining();
-      return { load: live, runtimes: kept, pulling: [...images.pulling()], draining };
+      const pulling = [...images.pulling()];
+      const { space } = disk.figures();
+      // Whole GB, or every announcement would bring gateways something new.
+      const room = space ? { freeBytes: GB * Math.floor(space.freeBytes / GB) } : {};
+      return { load: live, runtimes: kept, pulling, draining, ...room };
     },
     peers,
     republish: runtimes.republish,
@@ -285,7 +293,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     await next();
     context.header(INSTANCE_HEADER, instance);
   });
-  mountRoutes(app, routes, handlers, { keyring });
+  mountRoutes(app, replicaRoutes, handlers, { keyring });
   mountArchives(app, { images, engine, keyring, log });
   measureRuntimes(metrics, runtimes);
   measureDisk(metrics, disk);
@@ -314,9 +322,10 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
       await membership.join();
     },
     async run(signal) {
-      const parts = [membership, runtimes, inventory, injects, disk];
+      const parts = [membership, runtimes, inventory, injects, pins, disk];
       await Promise.all(parts.map((part) => part.run(signal)));
       proxy.close();
+      imageService.prefetches.close();
       await buildService.close();
     },
     drain: drain.run,

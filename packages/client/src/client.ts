@@ -1,9 +1,9 @@
 import {
   adminRoutes,
   type AdminRoutes,
+  replicaRoutes,
+  type ReplicaRoutes,
   type Route,
-  routes,
-  type Routes,
   ServiceError,
 } from "@remote-runtime/protocol";
 import type { z } from "zod";
@@ -39,8 +39,8 @@ export type CallOutput<R extends Route> = z.output<R["output"]>;
 type Part<K extends string, T> =
   Record<never, never> extends T ? { [P in K]?: T } : { [P in K]: T };
 
-/** Every endpoint that can be called, of the control plane and of the operators; no name stands in both tables. */
-export type CallRoutes = Routes & AdminRoutes;
+/** Every endpoint that can be called, of the control plane, of the operators and between servers; no name stands in two tables. */
+export type CallRoutes = ReplicaRoutes & AdminRoutes;
 
 export interface Client {
   /**
@@ -61,7 +61,7 @@ export interface Client {
   ): Promise<Uint8Array>;
 }
 
-const callRoutes: CallRoutes = { ...routes, ...adminRoutes };
+const callRoutes: CallRoutes = { ...replicaRoutes, ...adminRoutes };
 
 type AnyInput = { params?: object; query?: object; body?: unknown };
 

@@ -6,7 +6,7 @@ import { registryError } from "./registry-error.ts";
 export type PullOptions = {
   docker: Docker;
   reference: string;
-  onProgress: (progress: string) => void;
+  onProgress: (progress: string, bytes: number) => void;
   signal: AbortSignal;
   credentials: CredentialSource;
   now: () => number;

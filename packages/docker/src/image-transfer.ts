@@ -13,7 +13,7 @@ export type TransferOptions = {
   open: (signal: AbortSignal) => Promise<AsyncIterable<Buffer | string>>;
   /** Of what the engine has said. */
   errorOf: (error: unknown) => ServiceError;
-  onProgress: (progress: string) => void;
+  onProgress: (progress: string, bytes: number) => void;
   signal: AbortSignal;
   now: () => number;
 };
@@ -35,7 +35,7 @@ export async function followTransfer(options: TransferOptions): Promise<void> {
       timer.refresh();
       const message = PullMessage.parse(value);
       if (message.error !== undefined) throw new Error(message.error);
-      report(progress.add(message));
+      report(progress.add(message), progress.bytes());
     }
     signal.throwIfAborted();
   } catch (error) {
@@ -54,13 +54,13 @@ export async function followTransfer(options: TransferOptions): Promise<void> {
 }
 
 function throttle(
-  onProgress: (progress: string) => void,
+  onProgress: (progress: string, bytes: number) => void,
   now: () => number,
-): (progress: string) => void {
+): (progress: string, bytes: number) => void {
   let last = { text: "", at: Number.NEGATIVE_INFINITY };
-  return (text) => {
+  return (text, bytes) => {
     if (text === last.text || now() - last.at < PROGRESS_EVERY_MS) return;
     last = { text, at: now() };
-    onProgress(text);
+    onProgress(text, bytes);
   };
 }

@@ -14,6 +14,8 @@ export type PullMessage = z.infer<typeof PullMessage>;
 export interface PullProgress {
   /** Takes a message in; returns all that is known as one line, e.g. `3/7 layers, 120/350 MB, 24 MB/s`. */
   add(message: PullMessage): string;
+  /** How much has come, or gone, so far. */
+  bytes(): number;
 }
 
 type Layer = { done: boolean; bytes: number; totalBytes: number; extracting: boolean };
@@ -28,7 +30,11 @@ export function createPullProgress(now: () => number): PullProgress {
   let bytesPerSecond = 0;
   let opening = "asking the registry";
 
+  const bytesOf = (all: Iterable<Layer>): number =>
+    [...all].reduce((total, layer) => total + layer.bytes, 0);
+
   return {
+    bytes: () => bytesOf(layers.values()),
     add({ id, status = "", progressDetail }) {
       if (id !== undefined && isLayer(status)) {
         const layer = layers.get(id) ?? { done: false, bytes: 0, totalBytes: 0, extracting: false };
@@ -37,7 +43,7 @@ export function createPullProgress(now: () => number): PullProgress {
         opening = status;
       }
       const sum = [...layers.values()];
-      const bytes = sum.reduce((total, layer) => total + layer.bytes, 0);
+      const bytes = bytesOf(sum);
       const elapsedMs = now() - window.from;
       if (elapsedMs >= RATE_WINDOW_MS) {
         bytesPerSecond = ((bytes - window.bytes) * 1000) / elapsedMs;

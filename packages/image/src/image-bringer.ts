@@ -1,6 +1,6 @@
 import { ServiceError } from "@remote-runtime/protocol";
 import { canonicalReference } from "./canonical-reference.ts";
-import type { ImageEngine } from "./image-engine.ts";
+import type { ImageEngine, OnPullProgress } from "./image-engine.ts";
 import { imageSources, type ImageSource } from "./image-sources.ts";
 import type { MirrorEngine } from "./mirror-engine.ts";
 import { mirrored, originsOf, type Mirror } from "./mirror.ts";
@@ -25,7 +25,7 @@ export function createImageBringer(options: ImageBringerOptions): ImageEngine {
   async function bring(
     source: ImageSource,
     reference: string,
-    onProgress: (progress: string) => void,
+    onProgress: OnPullProgress,
     signal: AbortSignal,
   ): Promise<boolean> {
     switch (source.kind) {
@@ -43,13 +43,15 @@ export function createImageBringer(options: ImageBringerOptions): ImageEngine {
   async function pullFrom(
     mirror: string,
     reference: string,
-    onProgress: (progress: string) => void,
+    onProgress: OnPullProgress,
     signal: AbortSignal,
   ): Promise<void> {
     // Somebody else may want it by that name.
     const wasHeld = (await engine.image(mirror)) !== undefined;
     const host = mirror.slice(0, mirror.indexOf("/"));
-    await engine.pull(mirror, (progress) => onProgress(`from ${host}: ${progress}`), signal);
+    const says: OnPullProgress = (progress, bytes) =>
+      onProgress(`from ${host}: ${progress}`, bytes);
+    await engine.pull(mirror, says, signal);
     // Under a digest an engine gives no other name: then the mirror's stays, and is looked for as well.
     if (mirror.includes("@")) return;
     await engine.tag(mirror, canonicalReference(reference));

@@ -11,6 +11,9 @@ export type EngineImage = {
   command: string[];
 };
 
+/** Told of a pull: one line of text with its units, and how many bytes have come, where that is known. */
+export type OnPullProgress = (progress: string, bytes?: number) => void;
+
 /**
  * What this package needs of a Docker engine. Errors are ServiceError: `not_found` (no such image, or no right to it),
  * `unavailable` (engine or registry does not answer).
@@ -20,12 +23,12 @@ export interface ImageEngine {
   image(reference: string): Promise<EngineImage | undefined>;
   images(): Promise<EngineImage[]>;
   /**
-   * Ends when the image is there. Progress is one line of text with its units. `fresh`: what the image's registry has now is
+   * Ends when the image is there. `fresh`: what the image's registry has now is
    * wanted, and nobody's copy of what it had (default false).
    */
   pull(
     reference: string,
-    onProgress: (progress: string) => void,
+    onProgress: OnPullProgress,
     signal: AbortSignal,
     fresh?: boolean,
   ): Promise<void>;

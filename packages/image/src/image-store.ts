@@ -4,7 +4,7 @@ import type { Backoff } from "./backoff.ts";
 import { canonicalNames } from "./canonical-names.ts";
 import { canonicalReference } from "./canonical-reference.ts";
 import { type ImageDisk, unboundedDisk } from "./image-disk.ts";
-import type { EngineImage, ImageEngine } from "./image-engine.ts";
+import type { EngineImage, ImageEngine, OnPullProgress } from "./image-engine.ts";
 import { createPuller, type FetchOptions } from "./puller.ts";
 import { RegistryAwayError } from "./registry-away-error.ts";
 
@@ -17,12 +17,14 @@ export interface ImageStore {
    * The image, pulled if the policy asks for it: with `Always` what the engine holds does not do in place of a pull that
    * fails. Callers of one image share one pull; it is given up when the last of them aborts. `not_found` when no
    * registry has it, `unavailable` when the pull failed for another reason; a RegistryAwayError is the last of several tries.
+   * With `extra` a pull takes none of the `maxPulls` turns (default false). Progress is told of pulls only.
    */
   fetch(
     reference: string,
     policy: PullPolicy,
-    onProgress: (progress: string) => void,
+    onProgress: OnPullProgress,
     signal: AbortSignal,
+    options?: { extra: boolean },
   ): Promise<EngineImage>;
   /** Everything that the engine held at the last refresh, by canonical reference; a new map after each. */
   inventory(): ReadonlyMap<string, EngineImage>;
@@ -108,7 +110,7 @@ export function createImageStore({
   /** A pull with what belongs to it; those who share it do not notice. */
   async function bring(
     reference: string,
-    onProgress: (progress: string) => void,
+    onProgress: OnPullProgress,
     signal: AbortSignal,
     fresh?: boolean,
   ): Promise<void> {
@@ -153,8 +155,8 @@ export function createImageStore({
 
   return {
     held,
-    async fetch(reference, policy, onProgress, signal) {
-      const pull = { name: canonicalReference(reference), reference, onProgress, signal };
+    async fetch(reference, policy, onProgress, signal, { extra } = { extra: false }) {
+      const pull = { name: canonicalReference(reference), reference, onProgress, signal, extra };
       const image = await got(reference, policy, pull);
       disk.used(image.id);
       return image;

@@ -23,6 +23,7 @@ export { isWithin, parseInjectMappings, type InjectMapping } from "./inject-mapp
 export { createInjectStore, type InjectStore, type Injection } from "./inject-store.ts";
 export type { Mirror } from "./mirror.ts";
 export type { MirrorEngine } from "./mirror-engine.ts";
+export { createPrefetches, type Prefetches, type PrefetchView } from "./prefetches.ts";
 export { createPublishedImages, type PublishedImages } from "./published-images.ts";
 export { createPublisher, type Publisher } from "./publisher.ts";
 export type { RegistryEngine } from "./registry-engine.ts";

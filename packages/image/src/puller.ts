@@ -1,17 +1,19 @@
 import { ServiceError } from "@remote-runtime/protocol";
 import pLimit from "p-limit";
 import { PULL_BACK_OFF, withBackoff, type Backoff } from "./backoff.ts";
-import type { ImageEngine } from "./image-engine.ts";
+import type { ImageEngine, OnPullProgress } from "./image-engine.ts";
 
 export type FetchOptions = {
   /** Canonical. */
   name: string;
   /** As the caller wrote it. */
   reference: string;
-  onProgress: (progress: string) => void;
+  onProgress: OnPullProgress;
   signal: AbortSignal;
   /** What the registry has now is wanted, and no copy. Default false. */
   fresh?: boolean;
+  /** Takes none of the turns, as the caller sees to it that they are not too many. Default false. */
+  extra?: boolean;
 };
 
 export interface Puller {
@@ -23,9 +25,10 @@ export interface Puller {
 
 type Pull = {
   done: Promise<void>;
-  /** The last line of progress. */
+  /** The last that was told. */
   progress: string;
-  listeners: Set<(progress: string) => void>;
+  bytes: number | undefined;
+  listeners: Set<OnPullProgress>;
   controller: AbortController;
 };
 
@@ -46,12 +49,13 @@ export function createPuller({
   const pulls = new Map<string, Pull>();
   const inTurn = pLimit(maxPulls);
 
-  function begin({ name, reference, fresh }: FetchOptions): Pull {
-    const listeners = new Set<(progress: string) => void>();
+  function begin({ name, reference, fresh, extra }: FetchOptions): Pull {
+    const listeners = new Set<OnPullProgress>();
     const controller = new AbortController();
-    const tell = (progress: string): void => {
+    const tell: OnPullProgress = (progress, bytes) => {
       pull.progress = progress;
-      for (const listener of listeners) listener(progress);
+      pull.bytes = bytes;
+      for (const listener of listeners) listener(progress, bytes);
     };
     const { signal } = controller;
     const attempt = async (): Promise<void> => {
@@ -59,7 +63,7 @@ export function createPuller({
       tell("asking the registry");
       await engine.pull(reference, tell, signal, fresh);
     };
-    const inTurns = (): Promise<void> => inTurn(attempt);
+    const inTurns = (): Promise<void> => (extra ? attempt() : inTurn(attempt));
     const onWait = (why: string): void => tell(`${PULL_BACK_OFF}: ${why}`);
     const run = async (): Promise<void> => {
       try {
@@ -70,7 +74,13 @@ export function createPuller({
       }
     };
     const progress = "waiting for other pulls to end";
-    const pull: Pull = { done: Promise.resolve(), progress, listeners, controller };
+    const pull: Pull = {
+      done: Promise.resolve(),
+      progress,
+      bytes: undefined,
+      listeners,
+      controller,
+    };
     pulls.set(name, pull);
     pull.done = run();
     return pull;
@@ -87,13 +97,13 @@ export function createPuller({
       const { name, reference, onProgress, signal } = options;
       signal.throwIfAborted();
       const pull = pulls.get(name) ?? begin(options);
-      const listener = (progress: string): void => onProgress(progress);
+      const listener: OnPullProgress = (progress, bytes) => onProgress(progress, bytes);
       const aborted = Promise.withResolvers<never>();
       const onAbort = (): void =>
         aborted.reject(new ServiceError("unavailable", `the pull of ${reference} was given up`));
       signal.addEventListener("abort", onAbort, { once: true });
       pull.listeners.add(listener);
-      onProgress(pull.progress);
+      onProgress(pull.progress, pull.bytes);
       try {
         await Promise.race([pull.done, aborted.promise]);
       } finally {

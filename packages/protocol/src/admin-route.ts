@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { pinRoutes } from "./pin-route.ts";
+import { prefetchRoutes } from "./prefetch-route.ts";
 import { single } from "./query.ts";
 import type { Route } from "./route.ts";
 
@@ -100,6 +102,8 @@ export const adminRoutes = {
     body: nothing,
     output: PlacementObject,
   },
+  ...prefetchRoutes,
+  ...pinRoutes,
 } as const satisfies Record<string, Route>;
 
 export type AdminRoutes = typeof adminRoutes;

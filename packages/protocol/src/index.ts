@@ -9,6 +9,17 @@ export { BASE_URL_HEADER, PLACEMENT_HEADER, ROUTING_HEADER } from "./forwarding-
 export { newRuntimeId, replicaTagOf, RUNTIME_ID, tagOf } from "./id.ts";
 export { openApiDocument, type OpenApiDocument } from "./openapi.ts";
 export { fillPortPlaceholder } from "./port-placeholder.ts";
+export { planFits } from "./plan-fits.ts";
+export { prefetchIdOf } from "./prefetch-id.ts";
+export {
+  MOST_PREFETCH_IMAGES,
+  PrefetchObject,
+  PrefetchPlan,
+  PrefetchProgress,
+  PrefetchShare,
+  type ReplicaPrefetchRoutes,
+} from "./prefetch-route.ts";
+export { replicaRoutes, type ReplicaRoutes } from "./replica-route.ts";
 export {
   routes,
   type CallContext,

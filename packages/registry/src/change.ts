@@ -16,6 +16,8 @@ export type Change =
   | { kind: "group"; image: string; replicaId: string }
   /** The operator's wish has changed. */
   | { kind: "drain"; replicaId: string; draining: boolean }
+  /** Images were pinned or unpinned: `pins` tells which there are. */
+  | { kind: "pins" }
   /** All that was known is gone; what is there now was written since. Only a process that had known it tells of this. */
   | { kind: "lost" }
   /** Anything may have changed: there was no connection for a time, or another version says something. */

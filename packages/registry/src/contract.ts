@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { FOREVER_MS, replicaIds, runtimeIds, type RegistryFixture } from "./contract-fixture.ts";
 import { describeChangeContract } from "./contract-changes.ts";
 import { describeInventoryContract } from "./contract-inventory.ts";
+import { describePinContract } from "./contract-pins.ts";
 import { describePresenceContract } from "./contract-presence.ts";
 import { describeRecordContract } from "./contract-records.ts";
 import { exampleImages, exampleRecord, exampleReplica } from "./example.ts";
@@ -21,6 +22,7 @@ export function describeRegistryContract(name: string, make: () => Promise<Regis
     describePresenceContract(make);
     describeInventoryContract(make);
     describeChangeContract(make);
+    describePinContract(make);
     describeSessions(make);
     describeRecordContract(make);
     describeForeignEntries(make);

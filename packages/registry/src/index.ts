@@ -2,6 +2,7 @@ export type { Change } from "./change.ts";
 export type { HeldImage, Images, Inventory, InventoryChange } from "./image-inventory.ts";
 export type { ImagesSink } from "./images-sink.ts";
 export { createMemoryRegistry } from "./memory-registry.ts";
+export type { Pin, Pins } from "./pin.ts";
 export { Desired, Observed, RuntimeEvent, RuntimeRecord, Verdict } from "./record.ts";
 export type { RegistryLog } from "./redis-link.ts";
 export { createRedisRegistry } from "./redis-registry.ts";

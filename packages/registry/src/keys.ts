@@ -27,6 +27,8 @@ export interface Keys {
   readonly epoch: string;
   /** Set: ids of the replicas that get no new starts, as the operator wishes. */
   readonly drains: string;
+  /** Hash: `Pin` by canonical reference. It never expires. */
+  readonly pins: string;
   /** A `Change` as JSON; what else is said there means that anything may have changed. */
   readonly changeChannel: string;
 }
@@ -46,6 +48,7 @@ export function createKeys(options: { prefix: string; db: number }): Keys {
     gatewayIndex: `${prefix}gateways`,
     epoch: `${prefix}epoch`,
     drains: `${prefix}drains`,
+    pins: `${prefix}pins`,
     // Channels are common to all databases of one Redis.
     changeChannel: `${prefix}changes:${db}`,
   };

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { createChangeListeners, type ChangeListeners } from "./change-listeners.ts";
 import { gatewayCount } from "./gateway-count.ts";
 import { createMemoryEntries } from "./memory-entries.ts";
+import { memoryPins } from "./memory-pins.ts";
 import { memoryPresence } from "./memory-presence.ts";
 import { moveRecord } from "./move-record.ts";
 import { parseEntry } from "./parse-entry.ts";
@@ -28,6 +29,7 @@ export function createMemoryRegistry(options: { now: () => number }): Registry {
 
   return {
     ...memoryPresence({ open, now, changes }),
+    ...memoryPins({ open, changes }),
     ...gatewayCount({ open, now }),
     ...groups({ open, now, changes }),
     ...records({ open, now, sessions }),

@@ -18,6 +18,7 @@ const Message = z.discriminatedUnion("kind", [
   }),
   z.object({ kind: z.literal("group"), image: z.string(), replicaId: z.string() }),
   z.object({ kind: z.literal("drain"), replicaId: z.string(), draining: z.boolean() }),
+  z.object({ kind: z.literal("pins") }),
 ]);
 
 /** What a message on the channel says; `unknown` where another version wrote what does not parse. */

@@ -55,6 +55,17 @@ test("sessionHolder() throws once after a FLUSHALL, in every process that knew s
   expect(own).toHaveLength(2);
 });
 
+test("pins() throws once after a FLUSHALL instead of saying that nothing is pinned, and tells of it", async () => {
+  const { raw, registry, other } = open();
+  const losses = lossesOf(other);
+  await registry.pin(new Map([["a:1", { by: "alice", at: 1 }]]));
+  expect((await other.pins()).size).toBe(1);
+  await raw.flushall();
+  await expect(other.pins()).rejects.toMatchObject(LOST);
+  expect((await other.pins()).size).toBe(0);
+  expect(losses).toEqual([{ kind: "lost" }]);
+});
+
 test("sessionHolder() of twenty at once after a loss trusts no answer, and tells of it once", async () => {
   const { prefix, raw, registry } = open();
   const losses = lossesOf(registry);

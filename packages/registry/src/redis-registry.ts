@@ -7,6 +7,7 @@ import { parseChange } from "./redis-change.ts";
 import { wholeMs } from "./redis-entries.ts";
 import { createRedisEpoch, type RedisEpoch } from "./redis-epoch.ts";
 import { createRedisLink, type RedisLink, type RegistryLog } from "./redis-link.ts";
+import { redisPins } from "./redis-pins.ts";
 import { redisPresence } from "./redis-presence.ts";
 import { redisRecords } from "./redis-records.ts";
 import { createRedisSubscription } from "./redis-subscription.ts";
@@ -42,6 +43,7 @@ export function createRedisRegistry(options: {
   const link = createRedisLink({ target, log: options.log, onStall: () => subscription.reset() });
   return {
     ...redisPresence(link, keys, epoch),
+    ...redisPins(link, keys, epoch),
     ...groups(link, keys),
     ...sessions(link, keys, epoch),
     ...redisRecords(link, keys),

@@ -1,6 +1,7 @@
 import type { Redis } from "ioredis";
 import { TEXT } from "./lua.ts";
 import { INVENTORY_SCRIPTS } from "./redis-inventory-scripts.ts";
+import { PIN_SCRIPTS } from "./redis-pin-scripts.ts";
 import { RECORD_SCRIPTS } from "./redis-record-scripts.ts";
 import { REPLICA_SCRIPTS } from "./redis-replica-scripts.ts";
 
@@ -12,6 +13,7 @@ export const SCRIPTS = {
   ...REPLICA_SCRIPTS,
   ...INVENTORY_SCRIPTS,
   ...RECORD_SCRIPTS,
+  ...PIN_SCRIPTS,
   /** epoch | a new text → the text that is there */
   ensureEpoch: {
     numberOfKeys: 1,

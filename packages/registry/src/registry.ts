@@ -1,6 +1,7 @@
 import type { Change } from "./change.ts";
 import type { Images, Inventory, InventoryChange } from "./image-inventory.ts";
 import type { ImagesSink } from "./images-sink.ts";
+import type { Pins } from "./pin.ts";
 import type { RuntimeRecord } from "./record.ts";
 import type { ReplicaInfo } from "./replica-info.ts";
 
@@ -16,7 +17,7 @@ export type SessionKey = { owner: string; sessionId: string };
 /**
  * Who is there, and what was asked. Three kinds: memory (tests), a SQLite file (one process), Redis (many).
  * Every call ends within one second or throws ServiceError `unavailable` (`recordsOfReplica`, `records`,
- * `inventory` and `copyInventory` read in parts of which each does); what such a call was to write may have been written. What is read is parsed, and an
+ * `inventory`, `copyInventory` and `pins` read in parts of which each does); what such a call was to write may have been written. What is read is parsed, and an
  * entry that does not parse is treated as absent.
  */
 export interface Registry {
@@ -47,6 +48,19 @@ export interface Registry {
   setDraining(replicaId: string, draining: boolean): Promise<void>;
   /** The ids of which draining is wished, whether they are there or not. */
   drains(): Promise<ReadonlySet<string>>;
+
+  /**
+   * Says of images, by canonical reference, that no engine shall give them up. One that is pinned already stays as it is.
+   * Returns how many are new. Throws ServiceError `conflict`, with nothing written, where there would be more than 100,000.
+   */
+  pin(pins: Pins): Promise<number>;
+  /** Takes that back. Returns how many were pinned. */
+  unpin(images: readonly string[]): Promise<number>;
+  /**
+   * All that are pinned; read in parts, so that changes in the meantime may be in it or not. Throws ServiceError
+   * `unavailable` after a loss, as `sessionHolder` does: that nothing is pinned would not be the truth.
+   */
+  pins(): Promise<Pins>;
 
   /**
    * Makes `replicaId` the one that the starts of the image go to, for `ttlMs`, unless another is that already. Returns

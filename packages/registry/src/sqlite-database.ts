@@ -63,6 +63,13 @@ const MIGRATIONS = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX live_record ON record (replica_id) WHERE expires_at IS NULL;
   `,
+  `
+  CREATE TABLE pin (
+    image TEXT PRIMARY KEY,
+    pinned_by TEXT NOT NULL,
+    pinned_at REAL NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /**

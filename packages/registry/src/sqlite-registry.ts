@@ -9,6 +9,7 @@ import type { Registry, SessionKey } from "./registry.ts";
 import { RuntimeId } from "./runtime-id.ts";
 import { openSqliteDatabase } from "./sqlite-database.ts";
 import { expiry } from "./sqlite-expiry.ts";
+import { sqlitePins } from "./sqlite-pins.ts";
 import { sqlitePresence } from "./sqlite-presence.ts";
 
 /**
@@ -29,6 +30,7 @@ export function createSqliteRegistry(options: { path: string; now: () => number 
 
   return {
     ...sqlitePresence({ db, open, now, changes }),
+    ...sqlitePins({ db, open, changes }),
     ...gatewayCount({ open, now }),
     ...groups({ db, open, now, changes }),
     ...sessions({ db, open }),

@@ -1,0 +1,116 @@
+import { openAsBlob } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createClient, type Client } from "@remote-runtime/client";
+import { BUILD_CONTEXT_PART, type BuildStatus } from "@remote-runtime/protocol";
+import pLimit from "p-limit";
+import { create } from "tar";
+import type { ContextFile } from "./context-files.ts";
+import { explain } from "./explain.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Replicas build some at a time and let the others wait. */
+const AT_ONCE = 4;
+const POLL_MS = 2_000;
+const UPLOAD_TIMEOUT_MS = 600_000;
+/** Clients of a build wait for it half an hour; it may wait for its turn as long. */
+const BUILD_TIMEOUT_MS = 3_600_000;
+
+export type BuildWanted = { image: string; context: ContextFile };
+/** `held`: a replica or a registry has it. */
+export type BuildOutcome =
+  | { kind: "held" | "built"; image: string }
+  | { kind: "failed"; image: string; error: string };
+
+export type BuildImagesOptions = {
+  client: Client;
+  url: string;
+  apiKey: string | undefined;
+  terminal: Pick<Terminal, "now" | "sleep" | "signal">;
+  onOutcome: (outcome: BuildOutcome) => void;
+};
+
+/** Builds the images that are nowhere, some at a time. One that fails does not keep the others from being built. */
+export async function buildImages(
+  wanted: readonly BuildWanted[],
+  options: BuildImagesOptions,
+): Promise<BuildOutcome[]> {
+  const { signal } = options.terminal;
+  const limit = pLimit(AT_ONCE);
+  const one = async ({ image, context }: BuildWanted): Promise<BuildOutcome> => {
+    signal.throwIfAborted();
+    const outcome = await buildOne(image, context, options).catch((error: unknown) => {
+      signal.throwIfAborted();
+      return { kind: "failed" as const, image, error: explain(error).message };
+    });
+    options.onOutcome(outcome);
+    return outcome;
+  };
+  return Promise.all(wanted.map((each) => limit(() => one(each))));
+}
+
+async function buildOne(
+  image: string,
+  context: ContextFile,
+  options: BuildImagesOptions,
+): Promise<BuildOutcome> {
+  const { client, terminal } = options;
+  const { signal, now, sleep } = terminal;
+  const { exists } = await client.call("imageExists", { query: { image } }, { signal });
+  if (exists) return { kind: "held", image };
+  const build_id = await upload(image, context, options);
+  const deadline = now() + BUILD_TIMEOUT_MS;
+  for (;;) {
+    const { status, error } = await client.call("buildStatus", { query: { build_id } }, { signal });
+    if (status === "SUCCESS") return { kind: "built", image };
+    if (!goesOn(status)) return { kind: "failed", image, error: error === "" ? status : error };
+    if (now() >= deadline) {
+      const text = `build ${build_id} is not over after ${BUILD_TIMEOUT_MS / 60_000} min`;
+      return { kind: "failed", image, error: text };
+    }
+    await sleep(POLL_MS, signal);
+  }
+}
+
+function goesOn(status: BuildStatus): boolean {
+  return status === "QUEUED" || status === "WORKING";
+}
+
+async function upload(
+  image: string,
+  context: ContextFile,
+  { url, apiKey, terminal: { signal } }: BuildImagesOptions,
+): Promise<string> {
+  await using archive = await archiveOf(context);
+  const body = new FormData();
+  body.append("target_image", image);
+  body.append(BUILD_CONTEXT_PART, await openAsBlob(archive.path), "context.tar.gz");
+  const client = createClient({
+    baseUrl: url,
+    ...(apiKey === undefined ? {} : { apiKey }),
+    fetch: (target, init = {}) => {
+      const headers = new Headers(init.headers);
+      // With the form's own boundary.
+      headers.delete("content-type");
+      return fetch(target, { ...init, headers, body });
+    },
+  });
+  const options = { signal, timeoutMs: UPLOAD_TIMEOUT_MS };
+  const { build_id } = await client.call("build", {}, options);
+  return build_id;
+}
+
+async function archiveOf({ kind, path }: ContextFile): Promise<AsyncDisposable & { path: string }> {
+  if (kind === "archive") return { path, [Symbol.asyncDispose]: async () => undefined };
+  const folder = await mkdtemp(join(tmpdir(), "remote-runtime-build-"));
+  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  try {
+    const file = join(folder, "context.tar.gz");
+    await create({ file, gzip: true, portable: true, cwd: path }, ["."]);
+    return { path: file, [Symbol.asyncDispose]: remove };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}

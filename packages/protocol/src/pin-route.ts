@@ -1,0 +1,45 @@
+import { z } from "zod";
+import { Images } from "./prefetch-route.ts";
+import type { Route } from "./route.ts";
+
+const nothing = z.object({});
+const count = z.number().int();
+const PinnedImages = z.object({ images: Images });
+
+/** Images that no engine gives up. */
+export const pinRoutes = {
+  pins: {
+    method: "GET",
+    path: "/pins",
+    status: 200,
+    auth: true,
+    params: nothing,
+    query: nothing,
+    body: nothing,
+    output: z.object({
+      pins: z.array(z.object({ image: z.string(), pinned_by: z.string(), pinned_at: z.string() })),
+    }),
+  },
+  pin: {
+    method: "POST",
+    path: "/pins",
+    status: 200,
+    auth: true,
+    params: nothing,
+    query: nothing,
+    body: PinnedImages,
+    /** How many are new. */
+    output: z.object({ pinned: count }),
+  },
+  unpin: {
+    method: "POST",
+    path: "/pins/remove",
+    status: 200,
+    auth: true,
+    params: nothing,
+    query: nothing,
+    body: PinnedImages,
+    /** How many were pinned. */
+    output: z.object({ unpinned: count }),
+  },
+} as const satisfies Record<string, Route>;

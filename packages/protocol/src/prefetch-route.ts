@@ -1,0 +1,166 @@
+import { z } from "zod";
+import { PREFETCH_ID } from "./prefetch-id.ts";
+import type { Route } from "./route.ts";
+
+/** In one call; longer lists come in several, under one id. */
+export const MOST_PREFETCH_IMAGES = 10_000;
+const MAX_IMAGE_CHARACTERS = 512;
+const MOST_COPIES = 100;
+
+const nothing = z.object({});
+const PrefetchId = z.string().regex(PREFETCH_ID, "must be 1 to 64 of a-z, 0-9 and -");
+const PrefetchPath = z.object({ prefetch_id: PrefetchId });
+/** A list of images, as the calls here take it. */
+export const Images = z
+  .array(z.string().trim().min(1).max(MAX_IMAGE_CHARACTERS))
+  .min(1)
+  .max(MOST_PREFETCH_IMAGES);
+const Wanted = z.object({
+  images: Images,
+  /** On so many engines each, as far as there are so many. */
+  copies: z.number().int().min(1).max(MOST_COPIES).default(1),
+});
+const count = z.number().int();
+
+/** How far one replica is. Each image that it was given counts for one of `held` to `cancelled`. */
+export const PrefetchProgress = z.object({
+  /** Its engine had them. */
+  held: count,
+  pulled: count,
+  running: count,
+  waiting: count,
+  failed: count,
+  /** Taken back before their turn. */
+  cancelled: count,
+  /** Of the images that were pulled, as the engine holds them. */
+  pulled_bytes: z.number(),
+  /** What is being pulled now; `bytes` have come over the wire. */
+  pulls: z.array(z.object({ image: z.string(), progress: z.string(), bytes: z.number() })),
+  /** The first thousand of them. */
+  failures: z.array(z.object({ image: z.string(), error: z.string() })),
+});
+export type PrefetchProgress = z.infer<typeof PrefetchProgress>;
+
+/** The part of a prefetch that one replica has. */
+export const PrefetchShare = PrefetchProgress.extend({
+  replica_id: z.string(),
+  /**
+   * `working`: what follows is its own word. `unknown`: it knows nothing of this prefetch, maybe since it was started anew.
+   * `silent`: it does not answer, or has refused; `error` says why. All counts are 0 but with `working`.
+   */
+  state: z.enum(["working", "unknown", "silent"]),
+  error: z.string(),
+});
+export type PrefetchShare = z.infer<typeof PrefetchShare>;
+
+export const PrefetchObject = z.object({
+  prefetch_id: z.string(),
+  replicas: z.array(PrefetchShare),
+});
+export type PrefetchObject = z.infer<typeof PrefetchObject>;
+
+/** What a prefetch would bring to one replica. */
+export const PrefetchPlan = z.object({
+  replica_id: z.string(),
+  engine_id: z.string(),
+  /** Images that belong there. */
+  images: count,
+  /** Of these its engine has so many. */
+  held: count,
+  /** Of the missing ones, as far as another replica holds them and tells their size. */
+  missing_bytes: z.number(),
+  /** Missing ones of which nobody knows the size. */
+  unknown_sizes: count,
+  /** On the disk of its engine; null where it does not say. */
+  free_bytes: z.number().nullable(),
+  /** Whether all that its engine lacks finds room, by what is known. Layers that images share count for each of them. */
+  fits: z.enum(["yes", "no", "unknown"]),
+});
+export type PrefetchPlan = z.infer<typeof PrefetchPlan>;
+
+/** Prefetches, as operators ask a gateway for them. */
+export const prefetchRoutes = {
+  prefetch: {
+    method: "POST",
+    path: "/prefetch",
+    status: 202,
+    auth: true,
+    params: nothing,
+    query: nothing,
+    body: Wanted.extend({
+      /** Default: one that the same list has each time. */
+      prefetch_id: PrefetchId.optional(),
+      /** Whether images that are over, well or not, are looked at again. */
+      anew: z.boolean().default(true),
+    }),
+    /** Only of replicas that got a part. */
+    output: PrefetchObject,
+  },
+  planPrefetch: {
+    method: "POST",
+    path: "/prefetch/plan",
+    status: 200,
+    auth: true,
+    params: nothing,
+    query: nothing,
+    body: Wanted,
+    output: z.object({ replicas: z.array(PrefetchPlan) }),
+  },
+  prefetchProgress: {
+    method: "GET",
+    path: "/prefetch/:prefetch_id",
+    status: 200,
+    auth: true,
+    params: PrefetchPath,
+    query: nothing,
+    body: nothing,
+    /** Of all replicas that are there. */
+    output: PrefetchObject,
+  },
+  cancelPrefetch: {
+    method: "POST",
+    path: "/prefetch/:prefetch_id/cancel",
+    status: 200,
+    auth: true,
+    params: PrefetchPath,
+    query: nothing,
+    body: nothing,
+    output: PrefetchObject,
+  },
+} as const satisfies Record<string, Route>;
+
+/** The same between a gateway and a replica. */
+export const replicaPrefetchRoutes = {
+  giveImages: {
+    method: "POST",
+    path: "/images/prefetch",
+    status: 202,
+    auth: true,
+    params: nothing,
+    query: nothing,
+    body: z.object({ prefetch_id: PrefetchId, images: Images, anew: z.boolean() }),
+    output: PrefetchProgress,
+  },
+  givenImages: {
+    method: "GET",
+    path: "/images/prefetch/:prefetch_id",
+    status: 200,
+    auth: true,
+    params: PrefetchPath,
+    query: nothing,
+    body: nothing,
+    output: PrefetchProgress,
+  },
+  cancelImages: {
+    method: "POST",
+    path: "/images/prefetch/:prefetch_id/cancel",
+    status: 200,
+    auth: true,
+    params: PrefetchPath,
+    query: nothing,
+    body: nothing,
+    output: PrefetchProgress,
+  },
+} as const satisfies Record<string, Route>;
+
+export type ReplicaPrefetchRoutes = typeof replicaPrefetchRoutes;
