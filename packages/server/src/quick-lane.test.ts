@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
-import { connect } from "node:net";
-import { duplexPair } from "node:stream";
+import { connect, type Socket } from "node:net";
+import { type Duplex, duplexPair } from "node:stream";
 import { text } from "node:stream/consumers";
 import { setImmediate as turn } from "node:timers/promises";
 import fc from "fast-check";
@@ -15,7 +15,7 @@ function createQuick(): QuickAnswers {
     start: "/items?id=",
     admit(headers) {
       if (headers.get("x-key") !== "key") return undefined;
-      const who = headers.get("x-who");
+      const who = headers.get("x-who") ?? "é€";
       return (target) => (target.endsWith("none") ? undefined : JSON.stringify({ target, who }));
     },
     observe: () => undefined,
@@ -37,10 +37,23 @@ function createEcho(quick: QuickAnswers): { server: Server; given: () => number 
   return { server, given: () => given };
 }
 
+/** The same with answers of 20 kB to everybody. */
+function createLargeQuick(): QuickAnswers {
+  return { ...createQuick(), admit: () => (target) => target + "x".repeat(20_000) };
+}
+
+/** A new connection, on which each chunk that the client writes is read by itself. */
+function enter(server: Server): { client: Duplex; socket: Duplex } {
+  const [client, socket] = duplexPair();
+  // What a socket has over a duplex.
+  const more = { setTimeout: () => socket, destroySoon: () => void socket.end() };
+  server.emit("connection", Object.assign(socket, more));
+  return { client, socket };
+}
+
 /** Sends chunks, each of which is read by itself, and answers all that comes back. */
 async function exchange(server: Server, chunks: readonly string[]): Promise<string> {
-  const [client, socket] = duplexPair();
-  server.emit("connection", Object.assign(socket, { setTimeout: () => socket }));
+  const { client } = enter(server);
   let received = "";
   client.on("data", (chunk: Buffer) => (received += chunk.toString("latin1")));
   const closed = new Promise((resolve) => client.once("close", resolve));
@@ -158,16 +171,10 @@ describe("openQuickLane()", () => {
 
   test("stops reading where its answers are not read, and loses none", async () => {
     let answered = 0;
-    const body = "x".repeat(20_000);
-    const quick: QuickAnswers = {
-      start: "/items?id=",
-      admit: () => (target) => target + body,
-      observe: () => void (answered += 1),
-    };
+    const quick = { ...createLargeQuick(), observe: () => void (answered += 1) };
     const { server } = createEcho(quick);
     openQuickLane(server, quick);
-    const [client, socket] = duplexPair();
-    server.emit("connection", Object.assign(socket, { setTimeout: () => socket }));
+    const { client } = enter(server);
     const ids = Array.from({ length: 30 }, (_, i) => `n${i}`);
     for (const id of ids) {
       client.write(item(id));
@@ -184,27 +191,77 @@ describe("openQuickLane()", () => {
     expect(received.match(/x{20000}/g)).toHaveLength(ids.length);
   });
 
+  test("ends its connections after what has been answered, or at once", async () => {
+    const quick = createLargeQuick();
+    const { server } = createEcho(quick);
+    const lane = openQuickLane(server, quick);
+    const [reading, idle] = [enter(server), enter(server)];
+    for (const { client } of [reading, idle]) client.write(item("a"));
+    await turn();
+    lane.close();
+    expect(await text(reading.client)).toMatch(/x{20000}$/);
+    expect(idle.socket.destroyed).toBe(false);
+    lane.destroy();
+    expect(idle.socket.destroyed).toBe(true);
+  });
+
   test("ends connections that stay silent, before the first request and after one", async () => {
-    const quick = createQuick();
     const server = createServer({ headersTimeout: 50, keepAliveTimeout: 50 });
-    openQuickLane(server, quick);
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const sockets = [0, 1].map(() => connect(portOf(server), "127.0.0.1").resume());
-    try {
-      sockets[1]?.write(item("a"));
-      const ended = sockets.map((socket) => once(socket, "close"));
-      await Promise.race(ended);
-      // The other one has been told how long it may stay, and is given a second more.
-      expect(sockets.map(({ closed }) => closed)).toEqual([true, false]);
-      await Promise.all(ended);
-      expect(sockets[1]?.bytesRead).toBeGreaterThan(0);
-    } finally {
-      for (const socket of sockets) socket.destroy();
-      server.close();
+    openQuickLane(server, createQuick());
+    await listening(server, async (connectNow) => {
+      const [silent, asked] = [connectNow(), connectNow()];
+      asked.write(item("a"));
+      const startedAt = performance.now();
+      await Promise.all([once(silent, "close"), once(asked, "close")]);
+      expect([silent.bytesRead, asked.bytesRead > 0]).toEqual([0, true]);
+      // It has been told how long it may stay, and is given a second more.
+      expect(performance.now() - startedAt).toBeGreaterThan(1_000);
+    });
+  });
+
+  test("leaves nothing of its own on a socket that it gives away", async () => {
+    const listeners = (socket: Socket): string[] =>
+      ["data", "end", "close", "timeout", "error"].map(
+        (name) => `${name} ${socket.listenerCount(name)}`,
+      );
+    const seen: { timeout: number | undefined; listeners: string[] }[] = [];
+    for (const hasLane of [false, true]) {
+      const server = createServer(({ socket }, response) => {
+        seen.push({ timeout: socket.timeout ?? 0, listeners: listeners(socket) });
+        response.end();
+      });
+      if (hasLane) openQuickLane(server, createQuick());
+      await listening(server, async (connectNow) => {
+        const socket = connectNow();
+        socket.write(hasLane ? item("a") : "");
+        if (hasLane) await once(socket, "data");
+        socket.write(item("none"));
+        await once(socket, "data");
+      });
     }
+    expect(seen[1]).toEqual(seen[0]);
   });
 });
+
+/** Has the server listen until `work` is done with its connections. */
+async function listening(
+  server: Server,
+  work: (connectNow: () => Socket) => Promise<void>,
+): Promise<void> {
+  const sockets: Socket[] = [];
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  try {
+    await work(() => {
+      const socket = connect(portOf(server), "127.0.0.1").resume();
+      sockets.push(socket);
+      return socket;
+    });
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  }
+}
 
 function portOf(server: Server): number {
   const address = server.address();
