@@ -14,7 +14,7 @@ import {
   type Keyring,
   type Log,
   type Metrics,
-  type QuickAnswer,
+  type QuickAnswers,
   type SandboxPlane,
 } from "@remote-runtime/server";
 import { createAdmin } from "./admin.ts";
@@ -31,7 +31,7 @@ import { createLister } from "./lister.ts";
 import { createPlacementCounter } from "./metrics.ts";
 import { createOwnerCall } from "./owner-call.ts";
 import { createPlacer, type Placer } from "./placer.ts";
-import { createQuickImageAnswer } from "./quick-image-answer.ts";
+import { createQuickImageAnswers } from "./quick-image-answers.ts";
 import { createReader } from "./reader.ts";
 import { createRecordReader } from "./record-reader.ts";
 import { createReplicaCaller, type ReplicaCaller } from "./replica-caller.ts";
@@ -67,7 +67,7 @@ export type GatewayOptions = {
 export interface Gateway {
   readonly app: App;
   /** What is asked most, answered before the app. */
-  readonly quick: QuickAnswer;
+  readonly quick: QuickAnswers;
   /** Bytes of sandboxes on their way to a replica. */
   readonly sandbox: SandboxPlane<SandboxTarget>;
   /** Reads the registry once, so that the first request finds its replicas. */
@@ -123,7 +123,7 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   return {
     app,
-    quick: createQuickImageAnswer({ keyring, finder, metrics }),
+    quick: createQuickImageAnswers({ keyring, finder, metrics }),
     sandbox: {
       // With direct routing only a wildcard domain may lead here; a path of that form is just unknown.
       match: ({ headers, url }) => {

@@ -4,6 +4,7 @@ import { getRequestListener, type HttpBindings, RequestError } from "@hono/node-
 import { ServiceError } from "@remote-runtime/protocol";
 import { errorResponse } from "./app.ts";
 import type { Log } from "./log.ts";
+import { answerQuickly, type QuickAnswers } from "./quick-answers.ts";
 import { answerError, answerErrorOnSocket } from "./raw-answer.ts";
 
 /** The second plane: requests whose bytes go to a sandbox, past the app. `Target` is whatever `match` finds out. */
@@ -24,15 +25,9 @@ export interface SandboxPlane<Target> {
 /** The app's `fetch`. */
 export type Fetch = (request: Request, env: HttpBindings) => Response | Promise<Response>;
 
-/**
- * Answers a request at once, from memory, where it can: what is asked by the ten thousand is not worth the app's way.
- * Returns whether it did; what it leaves alone goes the usual way, so it never answers with an error.
- */
-export type QuickAnswer = (request: IncomingMessage, response: ServerResponse) => boolean;
-
 export type DispatchOptions<Target> = {
   fetch: Fetch;
-  quick?: QuickAnswer | undefined;
+  quick?: QuickAnswers | undefined;
   sandbox: SandboxPlane<Target> | undefined;
   log: Log;
 };
@@ -64,7 +59,7 @@ export function createDispatch<Target>({
           if (lacksHost(request)) {
             throw new ServiceError("bad_request", "the request has no Host header");
           }
-          if (quick?.(request, response)) return undefined;
+          if (quick && answerQuickly(quick, request, response)) return undefined;
           const target = sandbox?.match(request);
           if (sandbox !== undefined && target !== undefined) {
             return sandbox.handle(request, response, target);

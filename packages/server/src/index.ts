@@ -9,11 +9,12 @@ export { readEnvironment, type Environment, type ReadEnvironmentOptions } from "
 export { exitOnConfigError } from "./exit-on-config-error.ts";
 export { createKeyring, type Keyring } from "./keyring.ts";
 export { listen, type Listening, type ListenOptions } from "./listen.ts";
-export { type QuickAnswer, type SandboxPlane } from "./dispatch.ts";
+export { type SandboxPlane } from "./dispatch.ts";
 export { createLog, LOG_LEVELS, type Log, type LogLevel, type LogOptions } from "./log.ts";
 export { createMetrics, type Metrics } from "./metrics.ts";
 export { mountPages, type PagesOptions } from "./mount-pages.ts";
 export { mountRoutes, type MountOptions, type StreamingHandlers } from "./mount.ts";
+export { type QuickAnswers, type QuickHeaders, type QuickReader } from "./quick-answers.ts";
 export { createBuildReceiver, type BuildReceiver, type ReceivedBuild } from "./receive-build.ts";
 export { originOf, type Origin, type RequestHead } from "./request-origin.ts";
 export { createShutdown, type Shutdown, type ShutdownOptions } from "./shutdown.ts";

@@ -2,16 +2,18 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { isIPv6 } from "node:net";
 import type { Duplex } from "node:stream";
 import { bind } from "./bind.ts";
-import { createDispatch, type Fetch, type QuickAnswer, type SandboxPlane } from "./dispatch.ts";
+import { createDispatch, type Fetch, type SandboxPlane } from "./dispatch.ts";
 import { LINGER, lingerOnClose, type LingerLimits } from "./linger.ts";
 import type { Log } from "./log.ts";
+import type { QuickAnswers } from "./quick-answers.ts";
+import { openQuickLane, type QuickLane } from "./quick-lane.ts";
 import { answerBadRequest } from "./raw-answer.ts";
 
 export type ListenOptions<Target> = {
   /** The app's `fetch`. */
   fetch: Fetch;
   /** Asked first. Default: nothing is answered that way. */
-  quick?: QuickAnswer | undefined;
+  quick?: QuickAnswers | undefined;
   /** Default: every request is the app's. */
   sandbox?: SandboxPlane<Target>;
   /** A name or an address; IPv6 with or without brackets. */
@@ -71,9 +73,10 @@ export async function listen<Target = never>({
   // Above its default of 2000 Node would drop headers without a word; their size is limited anyway.
   server.maxHeadersCount = 0;
   // These stand before the dispatch: an answer may be written before the next listener is called.
-  const close = createClose(server, graceMs);
   refuseBrokenRequests(server);
   lingerOnClose(server, linger);
+  const lane = quick && openQuickLane(server, quick);
+  const close = createClose(server, { graceMs, lane });
   const dispatch = createDispatch({ fetch, quick, sandbox, log });
   server.on("request", (request, response) => dispatch.request(request, response, false));
   server.on("checkContinue", (request, response) => dispatch.request(request, response, true));
@@ -91,7 +94,10 @@ export async function listen<Target = never>({
 }
 
 /** Follows the server's connections from now on, in order to end it without cutting off an answer. */
-function createClose(server: Server, graceMs: number): () => Promise<void> {
+function createClose(
+  server: Server,
+  { graceMs, lane }: { graceMs: number; lane: QuickLane | undefined },
+): () => Promise<void> {
   // The server forgets an upgraded socket, yet waits for its end.
   const upgraded = new Set<Duplex>();
   let closing: Promise<void> | undefined;
@@ -111,8 +117,10 @@ function createClose(server: Server, graceMs: number): () => Promise<void> {
   const closeNow = async (): Promise<void> => {
     const closed = Promise.withResolvers<void>();
     server.close(() => closed.resolve());
+    lane?.close();
     const timer = setTimeout(() => {
       server.closeAllConnections();
+      lane?.destroy();
       for (const socket of upgraded) socket.destroy();
     }, graceMs);
     await closed.promise;
