@@ -98,18 +98,18 @@ async function untilStopped(
 }
 
 test.concurrent("a stop that meets a takeover is refused for a moment or answered with the end, and the runtime ends", async () => {
-  await using cluster = await startCluster({ env: () => ({ MAX_RUNNING: "6" }) });
+  await using cluster = await startCluster({ env: () => ({ MAX_RUNNING: "3" }) });
   const { gateway, image } = cluster;
   const [leaver, heir] = cluster.replicas;
   if (!leaver || !heir) throw new Error("two were started");
   // Most of them wait for their turn: what has no container is taken over like the others.
   const all = await Promise.all(
-    Array.from({ length: 24 }, () => leaver.api.start(stubStart(image))),
+    Array.from({ length: 14 }, () => leaver.api.start(stubStart(image))),
   );
   const statuses = { heir: new Set<number>(), gateway: new Set<number>() };
   await leaver.kill();
   const kept = all.slice(0, 2);
-  const [atHeir, atGateway] = [all.slice(2, 18), all.slice(18)];
+  const [atHeir, atGateway] = [all.slice(2, 10), all.slice(10)];
   const stopped = await Promise.all([
     ...atHeir.map((one) => untilStopped(heir, idOf(one), statuses.heir)),
     // One after the other, as what is not taken over yet is ended at once by its record.
@@ -122,6 +122,9 @@ test.concurrent("a stop that meets a takeover is refused for a moment or answere
       return ended;
     })(),
   ]);
+  // The heir does not know them before; a gateway may never say so, as clients take it for the end.
+  for (const status of statuses.heir) expect([200, 404, 503]).toContain(status);
+  for (const status of statuses.gateway) expect([200, 503]).toContain(status);
   expect(stopped.flat().map(({ status }) => status)).toEqual(
     [...atHeir, ...atGateway].map(() => "stopped"),
   );

@@ -1,13 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import {
-  createDocker,
-  createDockerEngine,
-  discoverReach,
-  engineAddress,
-  inspectSelf,
-  pingEngine,
-} from "@remote-runtime/docker";
+import { createDockerEngine, discoverReach, inspectSelf } from "@remote-runtime/docker";
 import { newRuntimeId, replicaRoutes, replicaTagOf } from "@remote-runtime/protocol";
 import { createSandboxProxy, parseSandboxTarget, type SandboxTarget } from "@remote-runtime/proxy";
 import type { Registry } from "@remote-runtime/registry";
@@ -27,6 +20,7 @@ import { bindAddressOf } from "./bind-address.ts";
 import { budgetOf, engineLimitsOf } from "./budget.ts";
 import { createBuildService } from "./build-service.ts";
 import { composeName } from "./compose-name.ts";
+import { connectEngine } from "./connect-engine.ts";
 import { createDrain } from "./drain.ts";
 import { createPins } from "./pins.ts";
 import { findPublishedHost } from "./find-published-host.ts";
@@ -45,7 +39,6 @@ import { canBind, createPortPicker, heldPorts } from "./port-picker.ts";
 import { agentIdleMs, probeAlive } from "./probe.ts";
 import { publicAddressOf } from "./public-address.ts";
 import { ownCredentialOf, registryPrefixOf } from "./registry-setting.ts";
-import { waitForEngine } from "./wait-for-engine.ts";
 import { weightOf } from "./weight.ts";
 
 const MIB = 1024 * 1024;
@@ -93,9 +86,7 @@ export interface Replica {
 export async function createReplica(options: ReplicaOptions): Promise<Replica> {
   const { config, host, registry, keyring, metrics, log, version } = options;
   const wildcardBase = config.RUNTIME_URL_BASE ?? null;
-  const docker = createDocker();
-  const waiting = { address: engineAddress(docker), log, signal: options.signal };
-  await waitForEngine(() => pingEngine(docker), waiting);
+  const docker = await connectEngine({ log, signal: options.signal });
   const sandboxNetwork = config.SANDBOX_NETWORK;
   const { bindAddress, dialHost } = await bindAddressOf(host);
   const reach = await discoverReach(docker, {

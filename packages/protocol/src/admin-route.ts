@@ -63,6 +63,7 @@ export type PlacementObject = z.infer<typeof PlacementObject>;
 /** What operators ask of a gateway, beside the control plane of the clients. */
 export const adminRoutes = {
   replicas: {
+    summary: "All replicas, with those that have been gone for less than a day",
     method: "GET",
     path: "/replicas",
     status: 200,
@@ -73,6 +74,8 @@ export const adminRoutes = {
     output: z.object({ replicas: z.array(ReplicaObject) }),
   },
   drain: {
+    summary:
+      "Place no new starts on a replica; what runs there stays. While all replicas drain this has no effect",
     method: "POST",
     path: "/replicas/:replica_id/drain",
     status: 200,
@@ -83,6 +86,7 @@ export const adminRoutes = {
     output: ReplicaObject,
   },
   undrain: {
+    summary: "Take back a drain",
     method: "POST",
     path: "/replicas/:replica_id/undrain",
     status: 200,
@@ -93,6 +97,7 @@ export const adminRoutes = {
     output: ReplicaObject,
   },
   placement: {
+    summary: "Where a start of this image would go now, and why",
     method: "GET",
     path: "/placement",
     status: 200,

@@ -33,6 +33,7 @@ const DocumentedForm = z.object({
 /** Builds of images, by clients that bring their own Dockerfile. */
 export const buildRoutes = {
   build: {
+    summary: "Upload an archive with a Dockerfile and have it built; answers before that is done",
     method: "POST",
     path: "/build",
     status: 202,
@@ -44,6 +45,7 @@ export const buildRoutes = {
     output: z.object({ build_id: z.string(), url: z.string() }),
   },
   buildStatus: {
+    summary: "How far a build is",
     method: "GET",
     path: "/build_status",
     status: 200,
@@ -55,6 +57,7 @@ export const buildRoutes = {
     output: z.object({ status: BuildStatus, image: z.string(), error: z.string() }),
   },
   buildLogs: {
+    summary: "What a build has printed so far",
     method: "GET",
     path: "/build_logs",
     status: 200,

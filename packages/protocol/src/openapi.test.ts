@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { adminRoutes } from "./admin-route.ts";
 import { openApiDocument } from "./openapi.ts";
 import { routes } from "./route.ts";
 
@@ -38,6 +39,14 @@ describe("openApiDocument()", () => {
     expect(parametersOf("/runtime/{runtime_id}")).toMatchObject({
       parameters: [{ name: "runtime_id", in: "path", required: true, schema: { type: "string" } }],
     });
+  });
+
+  test("says of every route what it is for, of those of operators too", () => {
+    const { paths } = openApiDocument({ ...routes, ...adminRoutes }, { version: "1.2.3" });
+    const operations = Object.values(paths).flatMap((path) => Object.values(path));
+    expect(operations.length).toBe(Object.keys({ ...routes, ...adminRoutes }).length);
+    const described = { summary: expect.stringMatching(/^[A-Z].{8}/) };
+    for (const operation of operations) expect(operation).toMatchObject(described);
   });
 
   test("asks for the key where the route does", () => {

@@ -59,6 +59,7 @@ type SchemaOf = (schema: z.ZodType, io: "input" | "output") => z.core.JSONSchema
 function operationOf(name: string, route: Route, schemaOf: SchemaOf): JsonObject {
   return {
     operationId: name,
+    ...(route.summary !== undefined && { summary: route.summary }),
     parameters: [
       // What a handler is given says how a parameter is written: one value or a list.
       ...parametersOf("path", schemaOf(route.params, "output")),

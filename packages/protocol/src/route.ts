@@ -17,6 +17,7 @@ const nothing = z.object({});
 /** The control plane: each endpoint with its method, path, success status, what it reads and what it answers. */
 export const routes = {
   start: {
+    summary: "Start a runtime for a session, or answer with the live one that the session has",
     method: "POST",
     path: "/start",
     status: 201,
@@ -27,6 +28,7 @@ export const routes = {
     output: RuntimeObject,
   },
   stop: {
+    summary: "End a runtime and remove its files",
     method: "POST",
     path: "/stop",
     status: 200,
@@ -37,6 +39,7 @@ export const routes = {
     output: z.union([RuntimeObject, z.object({ status: z.literal("stopped") })]),
   },
   pause: {
+    summary: "End the processes of a runtime and keep its files",
     method: "POST",
     path: "/pause",
     status: 200,
@@ -47,6 +50,7 @@ export const routes = {
     output: RuntimeObject,
   },
   resume: {
+    summary: "Go on with a paused or failed runtime and its files",
     method: "POST",
     path: "/resume",
     status: 200,
@@ -57,6 +61,7 @@ export const routes = {
     output: RuntimeObject,
   },
   runtime: {
+    summary: "One runtime",
     method: "GET",
     path: "/runtime/:runtime_id",
     status: 200,
@@ -67,6 +72,7 @@ export const routes = {
     output: RuntimeObject,
   },
   sessionBatch: {
+    summary: "The runtimes of several sessions: one entry for each id, null where there is none",
     method: "GET",
     path: "/sessions/batch",
     status: 200,
@@ -77,6 +83,7 @@ export const routes = {
     output: z.array(RuntimeObject.nullable()),
   },
   session: {
+    summary: "The runtime of a session",
     method: "GET",
     path: "/sessions/:session_id",
     status: 200,
@@ -87,6 +94,7 @@ export const routes = {
     output: RuntimeObject,
   },
   list: {
+    summary: "The runtimes of this key that hold compute",
     method: "GET",
     path: "/list",
     status: 200,
@@ -97,6 +105,7 @@ export const routes = {
     output: z.object({ runtimes: z.array(RuntimeObject), total: z.number().int() }),
   },
   imageExists: {
+    summary: "Whether a start of this image needs no pull",
     method: "GET",
     path: "/image_exists",
     status: 200,
@@ -112,6 +121,7 @@ export const routes = {
   },
   ...buildRoutes,
   registryPrefix: {
+    summary: "The prefix of the names that clients give to images of their own",
     method: "GET",
     path: "/registry_prefix",
     status: 200,
@@ -122,6 +132,7 @@ export const routes = {
     output: z.object({ registry_prefix: z.string() }),
   },
   warmRuntimeConfigs: {
+    summary: "Always empty: there are no warm runtimes",
     method: "GET",
     path: "/api/warm-runtime-configs",
     status: 200,
@@ -132,6 +143,7 @@ export const routes = {
     output: z.object({ configs: z.array(z.unknown()) }),
   },
   health: {
+    summary: "Whether this server answers",
     method: "GET",
     path: "/health",
     status: 200,
@@ -149,6 +161,8 @@ export const routes = {
  * `many` take it apart).
  */
 export type Route = {
+  /** One sentence for the API's documentation. */
+  summary?: string;
   method: "GET" | "POST";
   path: string;
   status: 200 | 201 | 202;

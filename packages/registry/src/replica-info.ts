@@ -21,7 +21,7 @@ export const ReplicaInfo = z.object({
   load: z.number().int(),
   /** Runtimes that it has, paused ones included. */
   runtimes: z.number().int().default(0),
-  /** Grows within one instance whenever `load` is counted anew: of two announcements the larger one is later. */
+  /** Grows within one instance with each change of the others here: of two announcements the larger one is later. */
   loadVersion: z.number().int().default(0),
   /** Canonical references of the images that are being pulled now. */
   pulling: z.array(z.string()).default([]),

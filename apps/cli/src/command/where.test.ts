@@ -26,3 +26,15 @@ test("where says which replica and why, and shows the candidates in the ring's o
   const { stdout: json } = await cli(["where", "python:3", "--json"], { gateway });
   expect(JSON.parse(json)).toEqual(placement());
 });
+
+test("where says that draining all replicas has no effect", async () => {
+  const { candidates, ...rest } = placement();
+  const draining = candidates.map((one) => ({ ...one, state: "draining" as const }));
+  await using gateway = await startGateway({
+    placement: async () => ({ ...rest, candidates: draining }),
+  });
+  const { stdout } = await cli(["where", "python:3"], { gateway });
+  expect(stdout).toContain(
+    "\nall replicas are draining: while that is so, draining has no effect\n",
+  );
+});

@@ -30,7 +30,8 @@ export function addWhere(program: Command, terminal: Terminal): void {
       "after",
       `
 Replicas stand in the ring's order of preference for this image. From the SOFT LIMIT of its load on a replica gets no
-image that it does not hold; from the HARD LIMIT on it gets none at all while another one has room.
+image that it does not hold; from the HARD LIMIT on it gets none at all while another one has room. One that drains gets
+none while another one does not.
 
 Example:
   remote-runtime where ghcr.io/openhands/agent-server:latest-python`,
@@ -61,6 +62,8 @@ function show(out: Out, placement: PlacementObject): void {
       `starts of this image go together to ${printable(group.replica_id)} for another ${left}`,
     );
   }
+  if (candidates.every(({ state }) => state !== "ready"))
+    printLine(out, "all replicas are draining: while that is so, draining has no effect");
   printLine(out, "");
   const rows = candidates.map((candidate) => [
     candidate.replica_id === chosen ? "*" : "",
