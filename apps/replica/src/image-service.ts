@@ -50,7 +50,7 @@ export function createImageService(options: ImageServiceOptions): ImageService {
   const bringer = createImageBringer({ engine, siblings, folder, mirrors, log });
   return {
     images: createImageStore({ engine: bringer, maxPulls, backoff, disk }),
-    published: createPublishedImages({ engine, now, log }),
+    published: createPublishedImages({ engine, mirrors, now, log }),
     publisher: folder === undefined ? undefined : createPublisher({ engine, folder, backoff, now }),
   };
 }
