@@ -9,7 +9,7 @@ export type ImageSource =
   | { kind: "siblings" };
 
 /**
- * The sources of an image in the order in which they are asked (decisions/0016): near ones before the public registry, of
+ * The sources of an image in the order in which they are asked (decisions/0017): near ones before the public registry, of
  * which each image is wanted once. `fresh` says that what the registry has now is wanted, and no copy. Pure.
  */
 export function imageSources(
