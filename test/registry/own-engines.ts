@@ -1,16 +1,29 @@
 import { randomBytes } from "node:crypto";
-import { ensureStubImage } from "@remote-runtime/testing";
 import { startCluster, type Cluster } from "../cluster/cluster.ts";
 import { startOwnEngine, type OwnEngine } from "../support/own-engine.ts";
 
 /** A gateway, and replicas of which each has an engine of its own. */
 export interface EnginesCluster extends AsyncDisposable {
   readonly cluster: Cluster;
-  /** In the order of the cluster's replicas; the first one has the stub agent's image. */
+  /** In the order of the cluster's replicas; the first one has the base image. */
   readonly engines: readonly [OwnEngine, OwnEngine];
   /** A word that is in no other test's images. */
   readonly marker: string;
 }
+
+/** Small, as it is sent about. */
+export const BASE_IMAGE = "debian:trixie-slim";
+
+const AGENT = `
+  my $server = IO::Socket::INET->new(LocalPort => 60000, Listen => 9, ReuseAddr => 1) or die $!;
+  while (my $client = $server->accept) {
+    sysread $client, my $request, 4096;
+    print $client "HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\nConnection: close\\r\\n\\r\\nok";
+    close $client;
+  }`;
+
+/** A command that answers /alive in the base image. */
+export const AGENT_COMMAND = ["perl", "-MIO::Socket::INET", "-e", AGENT];
 
 /** Two engines that trust the registries without TLS, and a replica on each with these settings. */
 export async function startEnginesCluster(options: {
@@ -20,13 +33,9 @@ export async function startEnginesCluster(options: {
   const resources = new AsyncDisposableStack();
   const trust = options.trusted.flatMap((address) => ["--insecure-registry", address]);
   try {
-    const image = await ensureStubImage({ log: console.error });
-    const start = () => startOwnEngine({ arguments: trust });
-    const engines: [OwnEngine, OwnEngine] = [
-      resources.use(await start()),
-      resources.use(await start()),
-    ];
-    await engines[0].load(image);
+    const start = async () => resources.use(await startOwnEngine({ arguments: trust }));
+    const engines = await Promise.all([start(), start()]);
+    await engines[0].load(BASE_IMAGE);
     const env = (index: number) => ({
       DOCKER_HOST: engines[index]?.url ?? "",
       SANDBOX_NETWORK: "openhands-sandboxes",

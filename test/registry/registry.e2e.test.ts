@@ -1,11 +1,18 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { acceptedBuild, contextOf, endedBuild } from "../build/build-client.ts";
+import { watchMemory } from "../build/watch-memory.ts";
 import type { Member } from "../cluster/member.ts";
 import { startOwnRegistry, type OwnRegistry } from "../support/own-registry.ts";
 import { until } from "../support/until.ts";
-import { startEnginesCluster, type EnginesCluster } from "./own-engines.ts";
+import {
+  AGENT_COMMAND,
+  BASE_IMAGE,
+  startEnginesCluster,
+  type EnginesCluster,
+} from "./own-engines.ts";
 
 const user = { name: "ann", password: "it's $ecret" };
+const MIB = 1024 * 1024;
 let registry: OwnRegistry;
 let all: EnginesCluster;
 let prefix: string;
@@ -37,7 +44,7 @@ function replicas(): [Member, Member] {
 
 async function build(member: Member, target: string, tags: string[] = []) {
   const where = { url: member.url, key: all.cluster.key };
-  const Dockerfile = `FROM ${all.cluster.image}\nRUN echo ${target} > /built\n`;
+  const Dockerfile = `FROM ${BASE_IMAGE}\nRUN echo ${target} > /built\n`;
   const context = await contextOf({ Dockerfile });
   const { build_id } = await acceptedBuild(where, { context, target, tags });
   const ended = await endedBuild(where, build_id);
@@ -60,8 +67,11 @@ test("what one replica builds is in the registry under all its names, and anothe
   const image = { upload_time: expect.any(String), image_size_bytes: expect.any(Number) };
   expect(await exists(second, two)).toEqual({ exists: true, image, url: second.url });
   expect(await exists(second, `${prefix}/${all.marker}:no`)).toMatchObject({ exists: false });
-  const command = ["stub_agent", "60000"];
-  const ready = await second.api.startReady({ image: two, command, session_id: "pulled" });
+  const ready = await second.api.startReady({
+    image: two,
+    command: AGENT_COMMAND,
+    session_id: "pulled",
+  });
   await second.api.stop(ready.runtime_id);
   expect(await all.engines[1].docker("image", "inspect", "--format", "{{.Id}}", two)).toBe(
     await all.engines[0].docker("image", "inspect", "--format", "{{.Id}}", two),
@@ -71,15 +81,14 @@ test("what one replica builds is in the registry under all its names, and anothe
 test("an image comes from a mirror, and goes by the name that was asked for, or by its digest", async () => {
   const [, second] = replicas();
   const [engine, other] = all.engines;
-  const command = ["stub_agent", "60000"];
   const name = `${all.marker}:one`;
   const format = "{{index .RepoDigests 0}}";
   const digests = await engine.docker("image", "inspect", "--format", format, `${prefix}/${name}`);
   const digest = digests.slice(digests.indexOf("@"));
   const asked = [`mirrored.test/${name}`, `mirrored.test/${all.marker}${digest}`];
   for (const image of asked) {
-    const ready = await second.api.startReady({ image, command, session_id: image });
     expect(await exists(second, image)).toMatchObject({ exists: true });
+    const ready = await second.api.startReady({ image, command: AGENT_COMMAND, session_id: image });
     await second.api.stop(ready.runtime_id);
   }
   const names = await other.docker("images", "--format", "{{.Repository}}:{{.Tag}}");
@@ -87,22 +96,30 @@ test("an image comes from a mirror, and goes by the name that was asked for, or 
   expect(names.split("\n")).not.toContain(`${prefix}/${name}`);
 });
 
-test("an image that is in no registry is copied from the engine that has it", async () => {
+test("a start that spills over copies the image from the engine that alone has it", async () => {
   const [first, second] = replicas();
+  const { api } = all.cluster.gateway;
   const image = `localhost/${all.marker}:local`;
   expect((await build(first, image)).status).toBe("SUCCESS");
   await until(
-    async () => (await all.cluster.gateway.api.get(`/image_exists?image=${image}`)).text,
+    async () => (await api.get(`/image_exists?image=${image}`)).text,
     (text) => text.includes("true"),
     { what: `${image} in the inventories` },
   );
-  const command = ["stub_agent", "60000"];
-  const ready = await second.api.startReady({ image, command, session_id: "copied" });
-  expect(JSON.stringify(ready)).toContain("Pulled");
-  await second.api.stop(ready.runtime_id);
+  expect((await api.post(`/replicas/${first.id}/drain`, {})).status).toBe(200);
+  const memory = await Promise.all([first, second].map(({ url }) => watchMemory(url)));
+  const starting = api.startReady({ image, command: AGENT_COMMAND, session_id: "copied" });
+  const [ready] = await Promise.allSettled([starting]);
+  const grown = await Promise.all(memory.map((watch) => watch.end()));
+  if (ready.status === "rejected") throw ready.reason;
+  for (const bytes of grown) expect(bytes / MIB).toBeLessThan(60);
+  expect(ready.value.url).toContain(second.url);
+  expect(JSON.stringify(ready.value)).toContain("Pulled");
+  await api.stop(ready.value.runtime_id);
   expect(await all.engines[1].docker("image", "inspect", "--format", "{{.Id}}", image)).toBe(
     await all.engines[0].docker("image", "inspect", "--format", "{{.Id}}", image),
   );
+  expect((await api.post(`/replicas/${first.id}/undrain`, {})).status).toBe(200);
 });
 
 test("a wrong password is the reason that builds, questions and starts give", async () => {

@@ -1,7 +1,13 @@
 import type { ArchiveEngine, ImageStore } from "@remote-runtime/image";
 import { ServiceError } from "@remote-runtime/protocol";
 import type { Log } from "@remote-runtime/runtime";
-import { authenticate, streamAnswer, type App, type Keyring } from "@remote-runtime/server";
+import {
+  authenticate,
+  createBufferRelief,
+  streamAnswer,
+  type App,
+  type Keyring,
+} from "@remote-runtime/server";
 
 export const ARCHIVE_PATH = "/images/archive";
 
@@ -24,6 +30,7 @@ const SILENCE_MS = 5 * 60_000;
 export function mountArchives(app: App, options: ArchiveServerOptions): void {
   const { images, engine, keyring, log, maxServed = 2 } = options;
   let served = 0;
+  const relief = createBufferRelief();
 
   app.get(ARCHIVE_PATH, async function serveArchive(context) {
     authenticate(context.req.raw.headers, keyring);
@@ -35,10 +42,12 @@ export function mountArchives(app: App, options: ArchiveServerOptions): void {
       throw new ServiceError("unavailable", `${served} images are being copied from here already`);
     }
     served += 1;
+    const release = relief.hold();
     return streamAnswer(context.env, (gone) => followed(reference, gone), {
       type: "application/x-tar",
       onEnd(error) {
         served -= 1;
+        release();
         if (error !== undefined) log.warn({ err: error, image: reference }, "a copy broke off");
       },
     });

@@ -56,7 +56,7 @@ export function createImageService(options: ImageServiceOptions): ImageService {
   return {
     images,
     prefetches: createPrefetches({ images, maxPulls }),
-    published: createPublishedImages({ engine, now, log }),
+    published: createPublishedImages({ engine, mirrors, now, log }),
     publisher: folder === undefined ? undefined : createPublisher({ engine, folder, backoff, now }),
   };
 }

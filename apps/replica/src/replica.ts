@@ -1,6 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import { createDockerEngine, discoverReach, inspectSelf } from "@remote-runtime/docker";
 import { newRuntimeId, replicaRoutes, replicaTagOf } from "@remote-runtime/protocol";
 import { createSandboxProxy, parseSandboxTarget, type SandboxTarget } from "@remote-runtime/proxy";
 import type { Registry } from "@remote-runtime/registry";
@@ -16,7 +15,6 @@ import {
 } from "@remote-runtime/server";
 import type { SandboxConfig } from "./config.ts";
 import { mountArchives } from "./archive-server.ts";
-import { bindAddressOf } from "./bind-address.ts";
 import { budgetOf, engineLimitsOf } from "./budget.ts";
 import { createBuildService } from "./build-service.ts";
 import { composeName } from "./compose-name.ts";
@@ -38,7 +36,7 @@ import { createPeers } from "./peers.ts";
 import { canBind, createPortPicker, heldPorts } from "./port-picker.ts";
 import { agentIdleMs, probeAlive } from "./probe.ts";
 import { publicAddressOf } from "./public-address.ts";
-import { ownCredentialOf, registryPrefixOf } from "./registry-setting.ts";
+import { registryPrefixOf } from "./registry-setting.ts";
 import { weightOf } from "./weight.ts";
 
 const MIB = 1024 * 1024;
@@ -86,25 +84,8 @@ export interface Replica {
 export async function createReplica(options: ReplicaOptions): Promise<Replica> {
   const { config, host, registry, keyring, metrics, log, version } = options;
   const wildcardBase = config.RUNTIME_URL_BASE ?? null;
-  const docker = await connectEngine({ log, signal: options.signal });
-  const sandboxNetwork = config.SANDBOX_NETWORK;
-  const { bindAddress, dialHost } = await bindAddressOf(host);
-  const reach = await discoverReach(docker, {
-    network: sandboxNetwork,
-    self: await inspectSelf(docker, { sandboxNetwork }),
-    override: config.SANDBOX_REACH === "auto" ? undefined : config.SANDBOX_REACH,
-  });
-  // Only now: a container that joins a network may get other host ports from the engine.
-  const self = await inspectSelf(docker, { sandboxNetwork });
-  const engine = createDockerEngine({
-    docker,
-    reach,
-    network: sandboxNetwork,
-    publishAddress: self ? "0.0.0.0" : bindAddress,
-    credentials: { own: ownCredentialOf(config) },
-    log,
-  });
-  const description = await engine.describe();
+  const connected = await connectEngine(options);
+  const { docker, engine, description, self, dialHost } = connected;
   const replicaId = options.replicaId ?? composeName(self) ?? hostname();
   const homes = createHomes({ replicaId, engineId: description.id });
   const pins = createPins({ registry, clock: systemClock, log });
@@ -134,7 +115,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
   let publishedHost: string | null | undefined;
   const publicPort = (): number => options.publicPort ?? self?.publishedPort(options.port) ?? port;
   log.info(
-    { replica: replicaId, engine: description.id, reach: reach.kind, cpus: description.cpus },
+    { replica: replicaId, engine: description.id, reach: connected.reach, cpus: description.cpus },
     "replica",
   );
 

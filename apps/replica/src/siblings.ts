@@ -7,6 +7,7 @@ import {
 import { ServiceError } from "@remote-runtime/protocol";
 import type { Registry, ReplicaInfo } from "@remote-runtime/registry";
 import type { Log } from "@remote-runtime/runtime";
+import { createBufferRelief } from "@remote-runtime/server";
 import { ARCHIVE_PATH } from "./archive-server.ts";
 
 export type SiblingsOptions = {
@@ -38,6 +39,7 @@ export function createSiblings(options: SiblingsOptions): Siblings {
   const { engineId, registry, engine, key, now, log, silenceMs = 5 * 60_000 } = options;
   const send = options.fetch ?? fetch;
   const away = createRecent<true>({ now, limit: MOST_AWAY });
+  const relief = createBufferRelief();
 
   /** One replica of each other engine that holds the image, the least loaded first. */
   async function holdersOf(name: string): Promise<Holder[]> {
@@ -86,6 +88,7 @@ export function createSiblings(options: SiblingsOptions): Siblings {
     signal: AbortSignal,
   ): Promise<void> {
     onProgress(`copying from replica ${replica.id}`);
+    const release = relief.hold();
     const silence = new AbortController();
     const timer = setTimeout(() => silence.abort(new Error("silent")), silenceMs);
     timer.unref();
@@ -109,6 +112,7 @@ export function createSiblings(options: SiblingsOptions): Siblings {
       await engine.load(followed(), ended);
     } finally {
       clearTimeout(timer);
+      release();
       // Also of what has not come yet when the engine wants no more.
       silence.abort();
     }

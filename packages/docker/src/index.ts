@@ -1,7 +1,11 @@
 export { createDocker, engineAddress, type Docker } from "./create-docker.ts";
 export { discoverReach, type DiscoverReachOptions } from "./discover-reach.ts";
 export { createDockerDisk } from "./docker-disk.ts";
-export { createDockerEngine, type DockerEngineOptions } from "./docker-engine.ts";
+export {
+  createDockerEngine,
+  type DockerEngine,
+  type DockerEngineOptions,
+} from "./docker-engine.ts";
 export { createDockerInject, type DockerInjectOptions } from "./docker-inject.ts";
 export { findDiskSpace, type DiskSource } from "./find-disk-space.ts";
 export { inspectSelf, type Self } from "./inspect-self.ts";

@@ -20,6 +20,7 @@ function fixture() {
         return images.has(reference);
       },
     },
+    mirrors: [{ registry: "docker.io", folder: "m.test/hub" }],
     now: () => now,
     deadlineMs: 20,
     log: { warn: (details) => warnings.push(details) },
@@ -74,6 +75,19 @@ describe("has()", () => {
     silent.add("r.test");
     expect(await published.has("r.test/a:1")).toBe(false);
     expect(warnings).toEqual([expect.objectContaining({ host: "r.test" })]);
+  });
+
+  test("asks a mirror before the registry that it stands for", async () => {
+    const { published, images, asked } = fixture();
+    images.add("m.test/hub/library/python:3");
+    expect(await published.has("python:3")).toBe(true);
+    images.add("docker.io/library/node:24");
+    expect(await published.has("node:24")).toBe(true);
+    expect(asked).toEqual([
+      "m.test/hub/library/python:3",
+      "m.test/hub/library/node:24",
+      "docker.io/library/node:24",
+    ]);
   });
 
   test("asks nobody for content ids and for an engine's own names", async () => {

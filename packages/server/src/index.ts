@@ -2,6 +2,7 @@ export { parseApiKeys, type ApiKey, type ApiKeysResult } from "./api-key.ts";
 export { createApp, errorResponse, type App, type AppOptions } from "./app.ts";
 export { authenticate } from "./authenticate.ts";
 export { readJsonBody, type ReadBodyOptions } from "./body.ts";
+export { createBufferRelief } from "./buffer-relief.ts";
 export { buildUploadShape } from "./build-upload-shape.ts";
 export { ConfigError } from "./config-error.ts";
 export { envValue } from "./env-value.ts";

@@ -40,6 +40,11 @@ function plan(change: RecordChange = {}, own: Partial<EngineImage> = {}) {
 const ofSpec = (spec: Partial<RuntimeSpec>) => plan({ spec });
 
 describe("planContainer()", () => {
+  test("names an image by its content where it was asked for by a digest", () => {
+    const digest = `sha256:${"0".repeat(64)}`;
+    expect(ofSpec({ image: `python@${digest}` }).image).toBe("sha256:1");
+  });
+
   test("leaves to the image and the engine what was not asked for", () => {
     const { recordLabel, environment, ...rest } = plan();
     expect(rest).toEqual({
