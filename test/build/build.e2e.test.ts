@@ -166,6 +166,10 @@ describe("npm start's server", () => {
     const next = await contextOf({ Dockerfile: `FROM ${stub}\n${step()}\n` });
     const after = await acceptedBuild(server, { context: next, target: `${repository}:after` });
     expect((await endedBuild(server, after.build_id)).status).toBe("SUCCESS");
-    expect(await readdir(join(server.dataDir, "builds"))).toEqual([`${after.build_id}.log`]);
+    // The archive goes a moment after the word of success.
+    await until(
+      () => readdir(join(server.dataDir, "builds")),
+      (files) => files.join() === `${after.build_id}.log`,
+    );
   });
 });

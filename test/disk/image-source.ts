@@ -76,8 +76,9 @@ export async function startImageSource(base: string, address: string): Promise<I
       "docker-content-digest": digestOf(body),
     });
     const owner = owners.get(key);
-    if (owner !== undefined && hasBody) sent.set(owner, (sent.get(owner) ?? 0) + 1);
-    for (let at = 0; hasBody && at < body.length && !response.destroyed; at += MIB) {
+    if (!hasBody) return void response.end();
+    if (owner !== undefined) sent.set(owner, (sent.get(owner) ?? 0) + 1);
+    for (let at = 0; at < body.length && !response.destroyed; at += MIB) {
       response.write(body.subarray(at, at + MIB));
       turn = turn.then(() => delay((1000 * MIB) / BYTES_PER_SECOND));
       await turn;

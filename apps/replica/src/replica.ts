@@ -97,6 +97,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     isContained: self !== undefined,
     used: () => runtimes.images(),
     pulling: () => images.pulling(),
+    idOf: (name) => images.inventory().get(name)?.id,
     clock: systemClock,
     log,
   });

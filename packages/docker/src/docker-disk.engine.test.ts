@@ -36,27 +36,27 @@ const stored = async () => (await disk.stored()).find((image) => image.id === id
 
 it("mark() says that an image was brought, and when it was used last; readers of images do not see it", async () => {
   expect(await stored()).toMatchObject({ names: [`${name}:1`], isBrought: false });
-  await disk.mark(`${name}:1`);
+  await disk.mark(id, `${name}:1`);
   const first = await disk.markedAt(id);
   expect(await stored()).toMatchObject({ names: [`${name}:1`], isBrought: true });
   expect(first).toBeGreaterThan(0);
-  await disk.mark(`docker.io/${name}:1`);
+  await disk.mark(id, `docker.io/${name}:1`);
   expect(await disk.markedAt(id)).toBeGreaterThan(first);
   const image = await createImageReader(docker).image(`${name}:1`);
   expect(image?.references).toEqual([`${name}:1`]);
 });
 
 it("stored() takes an image with a name of somebody else for theirs", async () => {
-  await disk.mark(`${name}:1`);
+  await disk.mark(id, `${name}:1`);
   await docker.getImage(id).tag({ repo: name, tag: "theirs" });
   expect((await stored())?.isBrought).toBe(false);
-  await disk.mark(`${name}:theirs`);
+  await disk.mark(id, `${name}:theirs`);
   expect((await stored())?.isBrought).toBe(true);
 });
 
 it("remove() removes an image with all its names", async () => {
   await docker.getImage(id).tag({ repo: name, tag: "2" });
-  for (const tag of ["1", "2"]) await disk.mark(`${name}:${tag}`);
+  for (const tag of ["1", "2"]) await disk.mark(id, `${name}:${tag}`);
   const image = await stored();
   expect(image && (await disk.remove(image))).toBe("removed");
   expect(await stored()).toBeUndefined();
@@ -66,7 +66,7 @@ it("remove() removes an image with all its names", async () => {
 });
 
 it("remove() leaves an image with its names that a container has, though that never ran", async () => {
-  await disk.mark(`${name}:1`);
+  await disk.mark(id, `${name}:1`);
   await docker.createContainer({ Image: id, Cmd: ["none"] });
   expect((await disk.inUse()).has(id)).toBe(true);
   const image = await stored();

@@ -93,7 +93,7 @@ export function createDockerDisk({ docker, space }: DockerDiskOptions): DiskEngi
       );
       return new Set(containers.map(({ ImageID }) => ImageID));
     },
-    mark: (reference) => tag(reference, markOf(reference)),
+    mark: (id, reference) => tag(id, markOf(reference)),
     async markedAt(id) {
       const found = await inspect(id);
       return Math.max(0, Date.parse(found?.Metadata?.LastTagTime ?? "") || 0);

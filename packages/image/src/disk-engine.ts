@@ -25,10 +25,10 @@ export interface DiskEngine {
   /** Content ids of the images that containers have, whatever state these are in. */
   inUse(): Promise<ReadonlySet<string>>;
   /**
-   * Says of an image that the engine holds that this server brought it, and that it was used now. The engine keeps that
-   * with the image, for all servers and over all restarts.
+   * Says of the image with this content id that this server brought it under this name, and that it was used now. The engine
+   * keeps that with the image, for all servers and over all restarts.
    */
-  mark(reference: string): Promise<void>;
+  mark(id: string, reference: string): Promise<void>;
   /** When an image was last marked, in milliseconds since the epoch; 0: never, or it is gone. */
   markedAt(id: string): Promise<number>;
   /** Removes an image with all its names, unless a container has it, which the engine makes sure of. */

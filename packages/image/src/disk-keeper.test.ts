@@ -1,11 +1,15 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { createDiskKeeper } from "./disk-keeper.ts";
+import type { EvictionScope } from "./disk-policy.ts";
 import { createFakeDisk } from "./fake-disk.ts";
 
 const canonical = (name: string): string => `docker.io/library/${name}`;
 
 /** A keeper of a disk of 1000 bytes, on a clock that the test moves in steps of five seconds. */
-function bench({ leads = true, scope = "brought" as "brought" | "none" } = {}) {
+function bench({
+  leads = true,
+  scope = "brought",
+}: { leads?: boolean; scope?: EvictionScope } = {}) {
   let now = 0;
   let tick = Promise.withResolvers<void>();
   const disk = createFakeDisk(1_000, () => now);
@@ -17,6 +21,7 @@ function bench({ leads = true, scope = "brought" as "brought" | "none" } = {}) {
     policy: { highShare: 0.85, lowShare: 0.75, reserveBytes: 10, scope },
     used: () => used,
     kept: () => [],
+    idOf: () => undefined,
     isHomed: () => true,
     isPinned: (name) => pinned.has(name),
     leads: () => leads,

@@ -36,6 +36,8 @@ export type DiskKeeperOptions = Pick<DiskGuardOptions, "policy" | "sleep"> & {
   used: () => ReadonlySet<string>;
   /** Names of other images that must stay: those being pulled, or copied from. */
   kept: () => Iterable<string>;
+  /** The content id of what the engine holds by that name. */
+  idOf: (name: string) => string | undefined;
   isHomed: Keeping["isHomed"];
   /** Default: nothing is pinned. */
   isPinned?: Keeping["isPinned"];
@@ -55,7 +57,7 @@ const MOST_REMEMBERED = 10_000;
 export function createDiskKeeper(options: DiskKeeperOptions): DiskKeeper {
   const { engine, policy, now, sleep, log, isPinned = () => false } = options;
   const usage = createImageUsage({ engine, now });
-  /** By name, the sizes of what was removed: what is pulled again. */
+  /** By name, what came free when it was removed, which is what it takes when it is pulled again. */
   const gone = new Map<string, number>();
   const figures: DiskFigures = {
     space: undefined,
@@ -71,17 +73,23 @@ export function createDiskKeeper(options: DiskKeeperOptions): DiskKeeper {
     engine,
     usage,
     keeping: { scope: policy.scope, isPinned, isHomed: options.isHomed },
-    wanted: () => new Set([...options.used(), ...options.kept()]),
-    onEvicted(image) {
+    wanted: () => withIds([...options.used(), ...options.kept()]),
+    onEvicted(image, freedBytes) {
       add(figures.evicted, image.sizeBytes);
-      for (const name of canonicalNames(image.names)) remember(name, image.sizeBytes);
+      for (const name of canonicalNames(image.names)) remember(name, freedBytes);
     },
     log,
   });
   const guard = createDiskGuard({ engine, evictor, policy, now, sleep, log });
 
-  function remember(name: string, sizeBytes: number): void {
-    gone.set(name, sizeBytes);
+  /** An image that came by a digest from a mirror goes by the mirror's name there. */
+  function withIds(names: readonly string[]): ReadonlySet<string> {
+    const ids = names.map(options.idOf).filter((id) => id !== undefined);
+    return new Set([...names, ...ids]);
+  }
+
+  function remember(name: string, freedBytes: number): void {
+    gone.set(name, freedBytes);
     for (const oldest of gone.keys()) {
       if (gone.size <= MOST_REMEMBERED) return;
       gone.delete(oldest);
@@ -114,9 +122,9 @@ export function createDiskKeeper(options: DiskKeeperOptions): DiskKeeper {
     const ours = images.filter(({ isBrought }) => isBrought);
     figures.held = { count: 0, bytes: 0 };
     for (const { sizeBytes } of ours) add(figures.held, sizeBytes);
-    const used = options.used();
+    const used = withIds([...options.used()]);
     for (const { id, names } of ours) {
-      if (canonicalNames(names).some((name) => used.has(name))) usage.used(id);
+      if ([id, ...canonicalNames(names)].some((one) => used.has(one))) usage.used(id);
     }
     if (policy.scope === "none") return;
     await usage.learn(images);
@@ -146,7 +154,7 @@ export function createDiskKeeper(options: DiskKeeperOptions): DiskKeeper {
       if (gone.delete(name) && sizeBytes !== undefined) add(figures.refetched, sizeBytes);
       if (policy.scope === "none") return;
       try {
-        await engine.mark(reference);
+        await engine.mark(id, reference);
       } catch (error) {
         log.warn(
           { err: error, image: name },

@@ -8,7 +8,7 @@ export type Keeping = {
   scope: EvictionScope;
   /** Content ids that containers have. */
   inUse: ReadonlySet<string>;
-  /** Being pulled or built, wanted by a start that waits, or copied from. */
+  /** Names and content ids: being pulled or built, wanted by a start that waits, or copied from. */
   wanted: ReadonlySet<string>;
   isPinned: (name: string) => boolean;
   isHomed: (name: string) => boolean;
@@ -24,7 +24,7 @@ export function evictable(images: Iterable<StoredImage>, keeping: Keeping): Stor
     if (!isOurs(image, keeping) || keeping.inUse.has(image.id)) return [];
     if (!image.isBrought && image.names.length === 0 && !keeping.dangles(image.id)) return [];
     const names = canonicalNames(image.names);
-    if (names.some((name) => keeping.wanted.has(name))) return [];
+    if ([image.id, ...names].some((one) => keeping.wanted.has(one))) return [];
     // What has no name left can never be asked for.
     const lastUse = names.length === 0 ? 0 : keeping.lastUsedAt(image.id);
     return [{ image, isHomed: askedBy(names).some(keeping.isHomed), lastUse }];

@@ -24,7 +24,8 @@ export type EvictorOptions = {
   keeping: Pick<Keeping, "scope" | "isPinned" | "isHomed">;
   /** As `Keeping` has it, asked for anew before each removal. */
   wanted: () => ReadonlySet<string>;
-  onEvicted: (image: StoredImage) => void;
+  /** `freedBytes`: as measured, so it is less than its size where it shares layers. */
+  onEvicted: (image: StoredImage, freedBytes: number) => void;
   log: { info(data: object, message: string): void; warn(data: object, message: string): void };
 };
 
@@ -55,9 +56,11 @@ export function createEvictor(options: EvictorOptions): Evictor {
   async function evict(image: StoredImage): Promise<void> {
     const { id, names, sizeBytes } = image;
     try {
+      const before = await engine.space();
       if ((await engine.remove(image)) === "in use") return;
-      onEvicted(image);
-      log.info({ image: names[0] ?? id, sizeBytes }, "an image was removed to make room");
+      const freedBytes = ((await engine.space())?.freeBytes ?? 0) - (before?.freeBytes ?? 0);
+      onEvicted(image, Math.min(sizeBytes, Math.max(0, freedBytes)));
+      log.info({ image: names[0] ?? id, freedBytes }, "an image was removed to make room");
     } catch (error) {
       const { code } = ServiceError.from(error);
       // Nothing else will go better then.

@@ -1,4 +1,3 @@
-import { canonicalNames } from "./canonical-names.ts";
 import type { DiskEngine, StoredImage } from "./disk-engine.ts";
 
 export interface FakeDisk extends DiskEngine {
@@ -35,12 +34,11 @@ export function createFakeDisk(totalBytes: number, now: () => number = () => 0):
     },
     stored: async () => [...images.values()],
     inUse: async () => new Set(disk.containers),
-    async mark(reference) {
-      const [name] = canonicalNames([reference]);
-      const marked = [...images.values()].find(({ names }) => canonicalNames(names)[0] === name);
+    async mark(id) {
+      const marked = images.get(id);
       if (!marked) return;
-      images.set(marked.id, { ...marked, isBrought: true });
-      disk.marks.set(marked.id, now());
+      images.set(id, { ...marked, isBrought: true });
+      disk.marks.set(id, now());
     },
     markedAt: async (id) => disk.marks.get(id) ?? 0,
     async remove({ id }) {

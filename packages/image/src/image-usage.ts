@@ -73,7 +73,7 @@ export function createImageUsage({
         const [name] = canonicalNames(names);
         const isDue = (uses.get(id) ?? 0) > (marks.get(id) ?? 0) + MARK_EVERY_MS;
         if (!isBrought || !isDue || name === undefined) continue;
-        await engine.mark(name);
+        await engine.mark(id, name);
         marks.set(id, now());
       }
     },
