@@ -9,6 +9,7 @@ const PinnedImages = z.object({ images: Images });
 /** Images that no engine gives up. */
 export const pinRoutes = {
   pins: {
+    summary: "The images that no engine gives up, with who pinned them and when",
     method: "GET",
     path: "/pins",
     status: 200,
@@ -21,6 +22,7 @@ export const pinRoutes = {
     }),
   },
   pin: {
+    summary: "Pin images: no engine gives them up until they are unpinned",
     method: "POST",
     path: "/pins",
     status: 200,
@@ -32,6 +34,7 @@ export const pinRoutes = {
     output: z.object({ pinned: count }),
   },
   unpin: {
+    summary: "Take pins back",
     method: "POST",
     path: "/pins/remove",
     status: 200,

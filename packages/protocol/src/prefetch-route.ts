@@ -81,6 +81,8 @@ export type PrefetchPlan = z.infer<typeof PrefetchPlan>;
 /** Prefetches, as operators ask a gateway for them. */
 export const prefetchRoutes = {
   prefetch: {
+    summary:
+      "Bring images to the replicas where they belong, or go on with that; answers before it is done",
     method: "POST",
     path: "/prefetch",
     status: 202,
@@ -97,6 +99,7 @@ export const prefetchRoutes = {
     output: PrefetchObject,
   },
   planPrefetch: {
+    summary: "What a prefetch would bring to each replica, and whether it fits",
     method: "POST",
     path: "/prefetch/plan",
     status: 200,
@@ -107,6 +110,7 @@ export const prefetchRoutes = {
     output: z.object({ replicas: z.array(PrefetchPlan) }),
   },
   prefetchProgress: {
+    summary: "How far a prefetch is on each replica",
     method: "GET",
     path: "/prefetch/:prefetch_id",
     status: 200,
@@ -118,6 +122,7 @@ export const prefetchRoutes = {
     output: PrefetchObject,
   },
   cancelPrefetch: {
+    summary: "Take back what a prefetch has not begun",
     method: "POST",
     path: "/prefetch/:prefetch_id/cancel",
     status: 200,

@@ -105,7 +105,8 @@ export const routes = {
     output: z.object({ runtimes: z.array(RuntimeObject), total: z.number().int() }),
   },
   imageExists: {
-    summary: "Whether a start of this image needs no pull",
+    summary:
+      "Whether a replica or an image registry has the image, and where a start of it would go",
     method: "GET",
     path: "/image_exists",
     status: 200,
