@@ -4,33 +4,38 @@ import {
   createPrefetches,
   createPublishedImages,
   createPublisher,
-  type ArchiveEngine,
-  type ImageDisk,
-  type ImageEngine,
+  type DiskKeeper,
   type ImageStore,
-  type MirrorEngine,
   type Prefetches,
   type PublishedImages,
   type Publisher,
-  type RegistryEngine,
   type Siblings,
 } from "@remote-runtime/image";
 import type { Registry } from "@remote-runtime/registry";
-import type { Clock, Log } from "@remote-runtime/runtime";
+import type { Clock } from "@remote-runtime/runtime";
+import type { Log } from "@remote-runtime/server";
 import type { SandboxConfig } from "./config.ts";
+import type { ConnectedEngine } from "./connect-engine.ts";
+import { createEngineDisk } from "./engine-disk.ts";
+import { createHomes, type Homes } from "./homes.ts";
+import { createInjectKeeper, type InjectKeeper } from "./inject-keeper.ts";
+import { createInventory, type Inventory } from "./inventory.ts";
+import { createPins } from "./pins.ts";
 import { createSiblings } from "./siblings.ts";
 
 export type ImageServiceOptions = {
-  engine: ImageEngine & RegistryEngine & MirrorEngine & ArchiveEngine;
-  engineId: string;
-  config: Pick<SandboxConfig, "MAX_PULLS" | "REGISTRY" | "REGISTRY_MIRRORS">;
-  registry: Pick<Registry, "replicas" | "inventory">;
-  /** Makes room for what is brought. */
-  disk: ImageDisk;
+  connected: ConnectedEngine;
+  replicaId: string;
+  config: SandboxConfig;
+  registry: Registry;
+  /** Names of the images that runtimes have or are about to have. */
+  used: () => ReadonlySet<string>;
   /** One of the keys that all replicas are given. Default: images are not copied from other replicas. */
   key?: string | undefined;
   clock: Clock;
   log: Log;
+  /** Aborts when the process is about to end. */
+  signal: AbortSignal;
 };
 
 export interface ImageService {
@@ -42,22 +47,66 @@ export interface ImageService {
   readonly published: PublishedImages;
   /** Where builds go; `undefined`: they stay where they are. */
   readonly publisher: Publisher | undefined;
+  /** Room for all of them. */
+  readonly disk: DiskKeeper;
+  /** Paths of images, as volumes. */
+  readonly injects: InjectKeeper;
+  /** What gateways know of them. */
+  readonly inventory: Inventory;
+  readonly homes: Homes;
+  /** The engine's images changed. */
+  changed(): void;
+  /** Keeps all of it true until `signal` aborts. */
+  run(signal: AbortSignal): Promise<void>;
 }
 
-/** A replica's images: on its engine, and where they come from. */
-export function createImageService(options: ImageServiceOptions): ImageService {
-  const { engine, config, disk, key, clock, log } = options;
+/** A replica's images: on its engine, where they come from, and how long they stay. */
+export async function createImageService(options: ImageServiceOptions): Promise<ImageService> {
+  const { connected, replicaId, config, registry, key, clock, log } = options;
+  const { docker, engine, description, self } = connected;
   const { REGISTRY: folder, REGISTRY_MIRRORS: mirrors, MAX_PULLS: maxPulls } = config;
   const { now } = clock;
+  const engineId = description.id;
+  const homes = createHomes({ replicaId, engineId });
+  const pins = createPins({ registry, clock, log });
+  const disk = await createEngineDisk({
+    ...homes,
+    docker,
+    config,
+    isContained: self !== undefined,
+    used: options.used,
+    pulling: () => images.pulling(),
+    idOf: (name) => images.inventory().get(name)?.id,
+    isPinned: pins.isPinned,
+    clock,
+    log,
+  });
   const backoff = { sleep: clock.sleep, random: Math.random };
-  const siblings = key === undefined ? NOBODY : createSiblings({ ...options, key, now });
+  const siblings =
+    key === undefined ? NOBODY : createSiblings({ ...options, engine, engineId, key, now });
   const bringer = createImageBringer({ engine, siblings, folder, mirrors, log });
   const images = createImageStore({ engine: bringer, maxPulls, backoff, disk });
+  const prefetches = createPrefetches({ images, maxPulls });
+  const injects = createInjectKeeper({ ...options, docker, images });
+  const inventory = createInventory({ replicaId, images, registry, clock, log });
+
   return {
     images,
-    prefetches: createPrefetches({ images, maxPulls }),
+    prefetches,
     published: createPublishedImages({ engine, mirrors, now, log }),
     publisher: folder === undefined ? undefined : createPublisher({ engine, folder, backoff, now }),
+    disk,
+    injects,
+    inventory,
+    homes,
+    changed() {
+      inventory.changed();
+      disk.changed();
+    },
+    async run(signal) {
+      await Promise.all([inventory, injects, pins, disk].map((part) => part.run(signal)));
+      prefetches.close();
+    },
   };
 }
 

@@ -20,15 +20,10 @@ import { createBuildService } from "./build-service.ts";
 import { composeName } from "./compose-name.ts";
 import { connectEngine } from "./connect-engine.ts";
 import { createDrain } from "./drain.ts";
-import { createPins } from "./pins.ts";
 import { findPublishedHost } from "./find-published-host.ts";
-import { createEngineDisk } from "./engine-disk.ts";
 import { createHandlers } from "./handlers.ts";
-import { createHomes } from "./homes.ts";
 import { answersHealth, INSTANCE_HEADER } from "./id-clash.ts";
 import { createImageService } from "./image-service.ts";
-import { createInjectKeeper } from "./inject-keeper.ts";
-import { createInventory } from "./inventory.ts";
 import { createMembership } from "./membership.ts";
 import { measureDisk } from "./measure-disk.ts";
 import { measureRuntimes } from "./metrics.ts";
@@ -37,6 +32,7 @@ import { canBind, createPortPicker, heldPorts } from "./port-picker.ts";
 import { agentIdleMs, probeAlive } from "./probe.ts";
 import { publicAddressOf } from "./public-address.ts";
 import { registryPrefixOf } from "./registry-setting.ts";
+import { runtimeSettingsOf } from "./runtime-settings.ts";
 import { weightOf } from "./weight.ts";
 
 const MIB = 1024 * 1024;
@@ -85,31 +81,16 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
   const { config, host, registry, keyring, metrics, log, version } = options;
   const wildcardBase = config.RUNTIME_URL_BASE ?? null;
   const connected = await connectEngine(options);
-  const { docker, engine, description, self, dialHost } = connected;
+  const { engine, description, self, dialHost } = connected;
   const replicaId = options.replicaId ?? composeName(self) ?? hostname();
-  const homes = createHomes({ replicaId, engineId: description.id });
-  const pins = createPins({ registry, clock: systemClock, log });
-  const disk = await createEngineDisk({
-    ...homes,
-    isPinned: pins.isPinned,
-    docker,
-    config,
-    isContained: self !== undefined,
-    used: () => runtimes.images(),
-    pulling: () => images.pulling(),
-    idOf: (name) => images.inventory().get(name)?.id,
-    clock: systemClock,
-    log,
-  });
-  const imageService = createImageService({
+  const imageService = await createImageService({
     ...options,
-    engine,
-    engineId: description.id,
-    disk,
+    connected,
+    replicaId,
+    used: () => runtimes.images(),
     clock: systemClock,
   });
-  const { images } = imageService;
-  const injects = createInjectKeeper({ ...options, docker, images, clock: systemClock });
+  const { images, disk, injects, inventory } = imageService;
   const tag = replicaTagOf(replicaId);
   const instance = randomUUID();
   let port = options.port;
@@ -137,22 +118,8 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     injects,
     registry,
     clock: systemClock,
-    limits: {
-      memoryBytes: config.SANDBOX_MEMORY_MIB * MIB,
-      pidsLimit: config.SANDBOX_PIDS,
-      wildcardBase,
-      idleTimeoutSeconds: config.IDLE_TIMEOUT_SECONDS,
-    },
-    lifetime: {
-      neverUsedMs: config.NEVER_USED_TIMEOUT_SECONDS * 1000,
-      idleMs: config.IDLE_TIMEOUT_SECONDS * 1000,
-      pausedMs: config.PAUSED_TIMEOUT_SECONDS * 1000,
-      maxAgeMs: config.MAX_AGE_SECONDS * 1000,
-    },
-    pauseGraceSeconds: config.PAUSE_GRACE_SECONDS,
-    bootTimeoutMs: config.BOOT_TIMEOUT_SECONDS * 1000,
+    ...runtimeSettingsOf(config),
     turnLimits: () => budgetOf(engineLimits, peers.count()),
-    memoryReservedBytes: config.SANDBOX_RESERVED_MEMORY_MIB * MIB,
     newId: () => newRuntimeId(tag, randomBytes),
     newSecret: () => randomBytes(32).toString("base64url"),
     pickPort: createPortPicker({
@@ -175,7 +142,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     activity: (id) => proxy.activity(id),
     agentIdleMs: ({ record }) => agentIdleMs(agentEndpoint(record.id)),
     onHalted: (id) => proxy.forget(id),
-    onImages: () => [inventory, disk].forEach((part) => part.changed()),
+    onImages: imageService.changed,
     onChange: () => membership.changed(),
     mayEnd: () => membership.isSure(),
     log,
@@ -190,20 +157,17 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     replicaId,
     engineId: description.id,
     inherit: runtimes.inherit,
-    onSeen: homes.see,
+    onSeen: imageService.homes.see,
     onCount: runtimes.reconsider,
     clock: systemClock,
     log,
   });
-  const inventory = createInventory({ replicaId, images, registry, clock: systemClock, log });
   const buildService = createBuildService({
     engine,
     config,
     folder: options.buildFolder,
     replicaId,
     ...imageService,
-    disk,
-    inventory,
     log,
   });
   const membership = createMembership({
@@ -295,10 +259,9 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
       await membership.join();
     },
     async run(signal) {
-      const parts = [membership, runtimes, inventory, injects, pins, disk];
+      const parts = [membership, runtimes, imageService];
       await Promise.all(parts.map((part) => part.run(signal)));
       proxy.close();
-      imageService.prefetches.close();
       await buildService.close();
     },
     drain: drain.run,
