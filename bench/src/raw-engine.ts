@@ -11,6 +11,9 @@ const Inspected = z.object({
 });
 
 export interface RawEngine {
+  /** A container from nothing until its agent answers 200: create, start, inspect, GET /alive. Gives its id. */
+  start(name: string): Promise<string>;
+  remove(id: string): Promise<void>;
   /** One container from nothing to gone: create, start, inspect, GET /alive until 200, remove. */
   life(name: string): Promise<void>;
   close(): void;
@@ -21,18 +24,28 @@ export function createRawEngine({ image, network }: { image: string; network: st
   const engine = createHttp({ socketPath: engineSocket() });
   const body = containerOf({ image, network });
 
+  async function start(name: string): Promise<string> {
+    const created = await engine.send("POST", `/containers/create?name=${name}`, body);
+    const { Id: id } = Created.parse(JSON.parse(expectStatus("create", created, [201])));
+    expectStatus("start", await engine.send("POST", `/containers/${id}/start`), [204]);
+    const inspected = await engine.send("GET", `/containers/${id}/json`);
+    const { NetworkSettings } = Inspected.parse(
+      JSON.parse(expectStatus("inspect", inspected, [200])),
+    );
+    const address = NetworkSettings.Networks[network]?.IPAddress ?? "";
+    await untilAlive(`http://${address}:60000`);
+    return id;
+  }
+
+  async function remove(id: string): Promise<void> {
+    expectStatus("remove", await engine.send("DELETE", `/containers/${id}?force=1&v=1`), [204]);
+  }
+
   return {
+    start,
+    remove,
     async life(name) {
-      const created = await engine.send("POST", `/containers/create?name=${name}`, body);
-      const { Id: id } = Created.parse(JSON.parse(expectStatus("create", created, [201])));
-      expectStatus("start", await engine.send("POST", `/containers/${id}/start`), [204]);
-      const inspected = await engine.send("GET", `/containers/${id}/json`);
-      const { NetworkSettings } = Inspected.parse(
-        JSON.parse(expectStatus("inspect", inspected, [200])),
-      );
-      const address = NetworkSettings.Networks[network]?.IPAddress ?? "";
-      await untilAlive(`http://${address}:60000`);
-      expectStatus("remove", await engine.send("DELETE", `/containers/${id}?force=1&v=1`), [204]);
+      await remove(await start(name));
     },
     close: () => engine.close(),
   };
