@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { tagOf } from "@remote-runtime/protocol";
 import type { Holding } from "@remote-runtime/placement";
 import type { Change, Registry, ReplicaInfo } from "@remote-runtime/registry";
@@ -33,8 +32,6 @@ export interface Directory {
   sent(replicaId: string): void;
   /** Whether the last question to the registry went unanswered. */
   isCutOff(): boolean;
-  /** How many gateways there are, this one included, as far as is known. */
-  gateways(): number;
   /** What the registry has been told is known here at once. */
   setDraining(replicaId: string, draining: boolean): void;
   refresh(): Promise<void>;
@@ -48,8 +45,6 @@ export interface Directory {
  */
 const HOLD_MS = 5_000;
 const SETTLE_MS = 10_000;
-/** A gateway that has not looked for so long counts no more. */
-const GATEWAY_MS = 10_000;
 const MOST_ABSENT = 1_000;
 const MOST_REMEMBERED = 10_000;
 
@@ -59,8 +54,10 @@ export type DirectoryOptions = {
   registry: Registry;
   clock: Clock;
   log: Log;
-  /** Another gateway has decided where the starts of an image go. Default: nobody wants to know. */
-  onGroup?: (image: string, replicaId: string) => void;
+  /** Told what gateways decide and place. Default: nobody wants to know. */
+  onGroup?: (change: Extract<Change, { kind: "group" | "starts" }>) => void;
+  /** Told when the load of a replica is known anew. Default: nobody wants to know. */
+  onLoad?: (replicaId: string) => void;
   /** Whether a replica answers, though the registry has it not any more. Default: none does. */
   answers?: (replica: ReplicaInfo) => Promise<boolean>;
   /** How long it is unsettled, in milliseconds. Default 10 s. */
@@ -73,12 +70,12 @@ export function createDirectory({
   clock,
   log,
   onGroup = () => undefined,
+  onLoad = () => undefined,
   answers = async () => false,
   settleMs = SETTLE_MS,
 }: DirectoryOptions): Directory {
   const inventories = createInventories(registry);
   const recentStarts = createRecentStarts(clock);
-  const gatewayId = randomUUID();
   let snapshot = EMPTY_SNAPSHOT;
   /** The replicas of the snapshot, in their own words. */
   let announced: readonly ReplicaInfo[] = [];
@@ -93,19 +90,13 @@ export function createDirectory({
   let settledAt = clock.now() + settleMs;
   let troubledUntil = 0;
   let away = false;
-  let gateways = 1;
   let readingReplicas: Promise<void> | undefined;
   let readingImages: Promise<void> | undefined;
 
   async function read(): Promise<void> {
     try {
-      const [replicas, told, count] = await Promise.all([
-        registry.replicas(),
-        registry.drains(),
-        registry.announceGateway(gatewayId, GATEWAY_MS),
-      ]);
+      const [replicas, told] = await Promise.all([registry.replicas(), registry.drains()]);
       drains = told;
-      gateways = count;
       if (away) log.info({ replicas: replicas.length }, "the registry answers again");
       away = false;
       take(replicas, await answering(replicas));
@@ -158,6 +149,7 @@ export function createDirectory({
     dropOldest(absences, MOST_ABSENT);
     const held = [...absences.values()].filter(({ heldUntil = now }) => now < heldUntil);
     show([...replicas, ...held.map(({ info }) => info)]);
+    for (const id of present) onLoad(id);
   }
 
   const parts = {
@@ -195,6 +187,8 @@ export function createDirectory({
         const before = snapshot.replicas.get(replica.id);
         if (!before || absences.has(replica.id)) return "look";
         announced = announced.map((each) => (each.id === replica.id ? replica : each));
+        recentStarts.announced(replica.id);
+        onLoad(replica.id);
         const now = asWished(replica);
         if (!isSameButForLoad(before, now)) show(announced);
         else snapshot = withLoad(snapshot, now, now.load + recentStarts.of(now.id));
@@ -206,7 +200,8 @@ export function createDirectory({
       case "inventory":
         return inventories.apply(change) === "applied" ? "understood" : "look";
       case "group":
-        onGroup(change.image, change.replicaId);
+      case "starts":
+        onGroup(change);
         return "understood";
       case "drain":
         setDraining(change.replicaId, change.draining);
@@ -264,7 +259,6 @@ export function createDirectory({
     },
     isSettled: () => clock.now() >= settledAt,
     isCutOff: () => away,
-    gateways: () => gateways,
     sent(replicaId) {
       recentStarts.add(replicaId);
       const { fleet } = snapshot;

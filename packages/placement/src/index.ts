@@ -10,5 +10,13 @@ export {
   type FleetReplica,
   type Holding,
 } from "./fleet.ts";
-export { createGroups, type GroupHint, type Groups, type GroupsOptions } from "./groups.ts";
+export {
+  createGroups,
+  GROUP_MS,
+  TELL_MS,
+  type GroupHint,
+  type Groups,
+  type GroupsOptions,
+  type Moment,
+} from "./groups.ts";
 export { type Bounds, DEFAULT_BOUNDS } from "./limits.ts";

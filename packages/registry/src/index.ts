@@ -1,4 +1,4 @@
-export type { Change } from "./change.ts";
+export type { Change, PlacedStarts } from "./change.ts";
 export type { HeldImage, Images, Inventory, InventoryChange } from "./image-inventory.ts";
 export { createMemoryRegistry } from "./memory-registry.ts";
 export { Desired, Observed, RuntimeEvent, RuntimeRecord, Verdict } from "./record.ts";

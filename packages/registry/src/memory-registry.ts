@@ -1,7 +1,6 @@
 import { ServiceError } from "@remote-runtime/protocol";
 import { z } from "zod";
 import { createChangeListeners, type ChangeListeners } from "./change-listeners.ts";
-import { gatewayCount } from "./gateway-count.ts";
 import { createMemoryEntries } from "./memory-entries.ts";
 import { memoryPresence } from "./memory-presence.ts";
 import { moveRecord } from "./move-record.ts";
@@ -27,7 +26,6 @@ export function createMemoryRegistry(options: { now: () => number }): Registry {
 
   return {
     ...memoryPresence({ open, now, changes }),
-    ...gatewayCount({ open, now }),
     ...groups({ open, now, changes }),
     ...sessions(open),
     ...records({ open, now }),
@@ -45,7 +43,7 @@ function groups(deps: {
   open: Open;
   now: () => number;
   changes: ChangeListeners;
-}): Pick<Registry, "shareGroup"> {
+}): Pick<Registry, "shareGroup" | "tellStarts"> {
   const { open, now, changes } = deps;
   const holders = createMemoryEntries(now);
   return {
@@ -57,6 +55,14 @@ function groups(deps: {
         holders.set(image, { text: replicaId, expiresAt: now() + ttlMs });
         if (holder !== replicaId) changes.notify({ kind: "group", image, replicaId });
         return replicaId;
+      }),
+    tellStarts: (gatewayId, starts, ttlMs) =>
+      open(() => {
+        for (const { image } of starts) {
+          const holder = holders.get(image);
+          if (holder) holder.expiresAt = now() + ttlMs;
+        }
+        if (starts.length > 0) changes.notify({ kind: "starts", gatewayId, starts });
       }),
   };
 }
