@@ -1,4 +1,5 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
   compare,
@@ -37,6 +38,7 @@ async function main(): Promise<void> {
       details[`${replicas} replicas, ${gateways} gateways`] = shared.results;
     }
     const path = fileURLToPath(new URL(`../out/simulate-${replicas}.svg`, import.meta.url));
+    await mkdir(dirname(path), { recursive: true });
     await writeFile(path, plotOf(comparison));
   }
   details["one joins 8"] = homeMoves(images, members(8), members(9));
