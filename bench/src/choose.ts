@@ -53,9 +53,10 @@ async function main(): Promise<void> {
   const groups = createGroups();
 
   const start = (image: string, now = 0): void => {
-    const choice = choose({ image, fleet, group: groups.hint(image, now) });
+    const moment = { now, totalLoad: fleet.totalLoad() };
+    const choice = choose({ image, fleet, group: groups.hint(image, moment) });
     if (!choice) throw new Error("no replica was chosen");
-    groups.started({ image, replicaId: choice.replicaId, now, totalLoad: fleet.totalLoad() });
+    groups.started(image, choice.replicaId, moment);
     fleet.setLoad(choice.replicaId, ((fleet.member(choice.replicaId)?.load ?? 0) + 1) % 100);
   };
   const spread = (index: number): string => all[(index * 7_919) % all.length] ?? "";

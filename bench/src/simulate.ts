@@ -1,4 +1,5 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
   compare,
@@ -12,6 +13,7 @@ import { conditions, report, type Row } from "./report.ts";
 
 const IMAGES = 2_000;
 const FLEETS = [8, 32];
+const SEVERAL = [2, 4];
 
 /** A training run of usual size under each policy, on 8 and on 32 replicas; and what moves when a replica joins 8. */
 async function main(): Promise<void> {
@@ -28,7 +30,15 @@ async function main(): Promise<void> {
     const comparison = compare(scenarioOf({ images, replicas }));
     Object.assign(rows, rowsOf(comparison, replicas));
     details[`${replicas} replicas`] = comparison.results;
+    for (const gateways of SEVERAL) {
+      const policies = ["grouped"] as const;
+      const shared = compare(scenarioOf({ images, replicas, gateways }), { policies });
+      const [row] = Object.values(rowsOf(shared, replicas));
+      Object.assign(rows, { [`${replicas}: grouped, ${gateways} gateways`]: row });
+      details[`${replicas} replicas, ${gateways} gateways`] = shared.results;
+    }
     const path = fileURLToPath(new URL(`../out/simulate-${replicas}.svg`, import.meta.url));
+    await mkdir(dirname(path), { recursive: true });
     await writeFile(path, plotOf(comparison));
   }
   details["one joins 8"] = homeMoves(images, members(8), members(9));

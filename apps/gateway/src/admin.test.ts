@@ -122,7 +122,7 @@ describe("GET /placement", () => {
     await fixture.ask("POST", "/start", { body: { image: "python:3", session_id: "s" } });
     const { body } = await fixture.ask("GET", "/placement?image=python:3");
     const { replica_id } = body as { replica_id: string };
-    expect(body).toMatchObject({ group: { replica_id, expires_in_seconds: 60 } });
+    expect(body).toMatchObject({ group: { replica_id, expires_in_seconds: 300 } });
   });
 
   test("refuses what is no image", async () => {

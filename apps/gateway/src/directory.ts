@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { tagOf } from "@remote-runtime/protocol";
 import type { Holding } from "@remote-runtime/placement";
 import type { Change, Registry, ReplicaInfo } from "@remote-runtime/registry";
@@ -34,8 +33,6 @@ export interface Directory {
   sent(replicaId: string): void;
   /** Whether the last question to the registry went unanswered. */
   isCutOff(): boolean;
-  /** How many gateways there are, this one included, as far as is known. */
-  gateways(): number;
   /** What the registry has been told is known here at once. */
   setDraining(replicaId: string, draining: boolean): void;
   refresh(): Promise<void>;
@@ -49,8 +46,6 @@ export interface Directory {
  */
 const HOLD_MS = 5_000;
 const SETTLE_MS = 10_000;
-/** A gateway that has not looked for so long counts no more. */
-const GATEWAY_MS = 10_000;
 const MOST_ABSENT = 1_000;
 /** After so long a replica that is gone is not shown any more; what was lost with it stays lost. */
 const SHOWN_ABSENT_MS = 24 * 60 * 60 * 1000;
@@ -62,8 +57,10 @@ export type DirectoryOptions = {
   registry: Registry;
   clock: Clock;
   log: Log;
-  /** Another gateway has decided where the starts of an image go. Default: nobody wants to know. */
-  onGroup?: (image: string, replicaId: string) => void;
+  /** Told what gateways decide and place. Default: nobody wants to know. */
+  onGroup?: (change: Extract<Change, { kind: "group" | "starts" }>) => void;
+  /** Told when the load of a replica is known anew. Default: nobody wants to know. */
+  onLoad?: (replicaId: string) => void;
   /** Whether a replica answers, though the registry has it not any more. Default: none does. */
   answers?: (replica: ReplicaInfo) => Promise<boolean>;
   /** How long it is unsettled, in milliseconds. Default 10 s. */
@@ -76,12 +73,12 @@ export function createDirectory({
   clock,
   log,
   onGroup = () => undefined,
+  onLoad = () => undefined,
   answers = async () => false,
   settleMs = SETTLE_MS,
 }: DirectoryOptions): Directory {
   const inventories = createInventories(registry);
   const recentStarts = createRecentStarts(clock);
-  const gatewayId = randomUUID();
   let snapshot = EMPTY_SNAPSHOT;
   /** The replicas of the snapshot, in their own words. */
   let announced: readonly ReplicaInfo[] = [];
@@ -96,19 +93,13 @@ export function createDirectory({
   let settledAt = clock.now() + settleMs;
   let troubledUntil = 0;
   let away = false;
-  let gateways = 1;
   let readingReplicas: Promise<void> | undefined;
   let readingImages: Promise<void> | undefined;
 
   async function read(): Promise<void> {
     try {
-      const [replicas, told, count] = await Promise.all([
-        registry.replicas(),
-        registry.drains(),
-        registry.announceGateway(gatewayId, GATEWAY_MS),
-      ]);
+      const [replicas, told] = await Promise.all([registry.replicas(), registry.drains()]);
       drains = told;
-      gateways = count;
       if (away) log.info({ replicas: replicas.length }, "the registry answers again");
       away = false;
       take(replicas, await answering(replicas));
@@ -165,6 +156,7 @@ export function createDirectory({
     const told = new Map(announced.map((replica) => [replica.id, replica]));
     const latest = replicas.map((replica) => laterOf(told.get(replica.id), replica));
     show([...latest, ...held.map(({ info }) => info)]);
+    for (const id of present) onLoad(id);
   }
 
   const parts = {
@@ -203,6 +195,8 @@ export function createDirectory({
         if (!before || absences.has(replica.id)) return "look";
         if (laterOf(before, replica) === before) return "understood";
         announced = announced.map((each) => (each.id === replica.id ? replica : each));
+        recentStarts.announced(replica.id);
+        onLoad(replica.id);
         const now = asWished(replica);
         if (!isSameButForLoad(before, now)) show(announced);
         else snapshot = withLoad(snapshot, now, now.load + recentStarts.of(now.id));
@@ -214,7 +208,8 @@ export function createDirectory({
       case "inventory":
         return inventories.apply(change) === "applied" ? "understood" : "look";
       case "group":
-        onGroup(change.image, change.replicaId);
+      case "starts":
+        onGroup(change);
         return "understood";
       case "drain":
         setDraining(change.replicaId, change.draining);
@@ -274,7 +269,6 @@ export function createDirectory({
     },
     isSettled: () => clock.now() >= settledAt,
     isCutOff: () => away,
-    gateways: () => gateways,
     sent(replicaId) {
       recentStarts.add(replicaId);
       const { fleet } = snapshot;

@@ -93,7 +93,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     clock,
     log,
     answers: caller.answers,
-    onGroup: (image, replicaId) => placer.follow(image, replicaId),
+    onGroup: (change) => placer.hear(change),
+    onLoad: (replicaId) => placer.announced(replicaId),
     ...settling,
   });
   const onPlaced = createPlacementCounter(metrics);
@@ -102,6 +103,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     directory,
     caller,
     registry: agreement,
+    gatewayId: randomUUID(),
     bounds: options.bounds,
     clock,
     onPlaced,

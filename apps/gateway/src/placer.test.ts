@@ -1,9 +1,10 @@
+import { randomUUID } from "node:crypto";
 import { ServiceError } from "@remote-runtime/protocol";
 import { createMemoryRegistry, type Registry, type ReplicaInfo } from "@remote-runtime/registry";
 import { exampleReplica } from "@remote-runtime/registry/testing";
 import { systemClock } from "@remote-runtime/runtime";
 import { createLog } from "@remote-runtime/server";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { createDirectory } from "./directory.ts";
 import { createPlacer, type PlacerOptions } from "./placer.ts";
 
@@ -29,6 +30,7 @@ async function createOne(registry: Registry, options: Partial<PlacerOptions> = {
     directory,
     caller: { isSilent: () => false, hasSilent: () => false },
     registry,
+    gatewayId: randomUUID(),
     clock,
     onPlaced: ({ kind }) => kinds.push(kind),
     ...options,
@@ -57,7 +59,8 @@ describe("createPlacer()", () => {
   test("decides once for many starts that come at the same time at two gateways", async () => {
     const registry = await createRegistry();
     let asked = 0;
-    const counting: Pick<Registry, "shareGroup"> = {
+    const counting: PlacerOptions["registry"] = {
+      ...registry,
       shareGroup: async (...input) => {
         asked += 1;
         return registry.shareGroup(...input);
@@ -73,8 +76,39 @@ describe("createPlacer()", () => {
     expect(asked).toBe(2);
   });
 
+  test("counts a group's starts at all gateways alike, and tells of many at once", async () => {
+    const registry = await createRegistry();
+    let [told, now] = [0, 1_000_000];
+    const options: Partial<PlacerOptions> = {
+      clock: { now: () => now, sleep: systemClock.sleep },
+      registry: {
+        ...registry,
+        async tellStarts(...input) {
+          await registry.tellStarts(...input);
+          told += 1;
+        },
+      },
+    };
+    const gateways = [await createOne(registry, options), await createOne(registry, options)];
+    for (const { placer } of gateways) {
+      const end = registry.onChange((change) => {
+        if (change.kind === "group" || change.kind === "starts") placer.hear(change);
+      });
+      onTestFinished(end);
+    }
+    for (const { placed } of [...gateways, ...gateways, ...gateways]) await placed();
+    await vi.waitFor(() => expect(told).toBe(2));
+    // The group is over, and was one of six.
+    now += 300_000;
+    for (const { placer } of gateways) {
+      const { reason } = placer.explain("docker.io/library/other:1").explanation;
+      expect(reason).toContain("room for the 6 starts that are expected");
+    }
+  });
+
   test("sends a session to one replica from any gateway while the registry is away, whatever each knows of loads", async () => {
-    const away: Pick<Registry, "shareGroup"> = {
+    const away: PlacerOptions["registry"] = {
+      tellStarts: async () => undefined,
       async shareGroup() {
         throw new ServiceError("unavailable", "away");
       },

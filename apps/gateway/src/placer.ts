@@ -4,16 +4,19 @@ import {
   chooseAlone,
   createGroups,
   explain,
+  GROUP_MS,
   type Bounds,
   type Choice,
   type Explanation,
+  type Moment,
   type Placing,
 } from "@remote-runtime/placement";
-import type { Registry, ReplicaInfo } from "@remote-runtime/registry";
+import type { Change, Registry, ReplicaInfo } from "@remote-runtime/registry";
 import type { Clock } from "@remote-runtime/runtime";
 import type { Directory } from "./directory.ts";
 import { noReplica } from "./no-replica.ts";
 import type { ReplicaCaller } from "./replica-caller.ts";
+import { createStartTeller } from "./start-teller.ts";
 
 export type PlaceOptions = {
   /** The session that is started. Default: a nameless one. */
@@ -43,31 +46,39 @@ export interface Placer {
   /** Where a start of the image, given by its canonical reference, would go now. */
   preview(image: string, options?: PlaceOptions): ReplicaInfo;
   explain(image: string): ExplainedPlacement;
-  /** Another gateway has decided. */
-  follow(image: string, replicaId: string): void;
+  /** Another gateway has decided, or has placed starts; what this one told itself changes nothing. */
+  hear(change: Extract<Change, { kind: "group" | "starts" }>): void;
+  /** The replica has announced its load. */
+  announced(replicaId: string): void;
 }
 
 export type PlacerOptions = {
   directory: Directory;
   caller: Pick<ReplicaCaller, "isSilent" | "hasSilent">;
   /** Undefined: there is no other gateway to agree with. */
-  registry: Pick<Registry, "shareGroup"> | undefined;
+  registry: Pick<Registry, "shareGroup" | "tellStarts"> | undefined;
+  /** Tells what it says itself from what others say. */
+  gatewayId: string;
   /** Default 1.25 and 1.5. */
   bounds?: Bounds | undefined;
-  clock: Pick<Clock, "now">;
+  clock: Clock;
   /** Told of every start that was placed, for the metrics. */
   onPlaced: (choice: Choice) => void;
 };
 
-/** Starts of an image go together while they follow each other within this time. */
-const GROUP_MS = 60_000;
 const NOBODY: ReadonlySet<string> = new Set();
 
 export function createPlacer(options: PlacerOptions): Placer {
-  const { directory, caller, registry, bounds, clock, onPlaced } = options;
-  const groups = createGroups({ windowMs: GROUP_MS, gateways: directory.gateways });
+  const { directory, caller, registry, gatewayId, bounds, clock, onPlaced } = options;
+  const groups = createGroups();
+  const teller = registry && createStartTeller({ registry, gatewayId, clock });
   /** Questions to the registry where a group goes: all starts of the group wait for one answer. */
   const asking = new Map<string, Promise<boolean>>();
+
+  const moment = (): Moment => ({
+    now: clock.now(),
+    totalLoad: directory.snapshot().fleet.totalLoad(),
+  });
 
   /** Those that do not answer are taken only when nobody else is left. */
   function considered<T>(
@@ -76,7 +87,7 @@ export function createPlacer(options: PlacerOptions): Placer {
     consider: (placing: Placing) => T | undefined,
   ): T {
     const { fleet, replicas } = directory.snapshot();
-    const placing = { image, fleet, bounds, group: groups.hint(image, clock.now()) };
+    const placing = { image, fleet, bounds, group: groups.hint(image, moment()) };
     const silent = caller.hasSilent() ? [...replicas.values()].filter(caller.isSilent) : [];
     const answering =
       silent.length > 0 ? new Set([...except, ...silent.map(({ id }) => id)]) : except;
@@ -96,7 +107,7 @@ export function createPlacer(options: PlacerOptions): Placer {
   async function agree(image: string, choice: Choice, before?: string): Promise<boolean> {
     try {
       const shared = registry?.shareGroup(image, choice.replicaId, GROUP_MS, before);
-      groups.follow(image, (await shared) ?? choice.replicaId, clock.now());
+      groups.follow(image, (await shared) ?? choice.replicaId, moment());
       return true;
     } catch {
       return false;
@@ -109,10 +120,10 @@ export function createPlacer(options: PlacerOptions): Placer {
       considered(image, place, (placing) => chooseAlone(placing, place.sessionId ?? ""));
     if (registry && (place.alone === true || directory.isCutOff())) return alone();
     for (let other = asking.get(image); other; other = asking.get(image)) await other;
-    const before = groups.hint(image, clock.now()).replicaId;
+    const { replicaId, formerReplicaId } = groups.hint(image, moment());
     const choice = considered(image, place, choose);
-    if (choice.replicaId === before) return joined(image, choice);
-    const answer = agree(image, choice, before);
+    if (choice.replicaId === replicaId) return joined(image, choice);
+    const answer = agree(image, choice, replicaId ?? formerReplicaId);
     asking.set(image, answer);
     const agreed = await answer.finally(() => asking.delete(image));
     return agreed ? joined(image, considered(image, place, choose)) : alone();
@@ -120,8 +131,8 @@ export function createPlacer(options: PlacerOptions): Placer {
 
   /** The start belongs to the image's group from now on. */
   function joined(image: string, choice: Choice): Choice {
-    const totalLoad = directory.snapshot().fleet.totalLoad() + 1;
-    groups.started({ image, replicaId: choice.replicaId, now: clock.now(), totalLoad });
+    groups.started(image, choice.replicaId, moment());
+    teller?.add(image, choice.replicaId);
     return choice;
   }
 
@@ -136,7 +147,7 @@ export function createPlacer(options: PlacerOptions): Placer {
     preview: (image, place = {}) => infoOf(considered(image, place, choose)),
     explain(image) {
       const name = canonicalReference(image);
-      const { replicaId, expiresAtMs } = groups.hint(name, clock.now());
+      const { replicaId, expiresAtMs } = groups.hint(name, moment());
       return {
         image: name,
         explanation: considered(name, {}, explain),
@@ -146,6 +157,13 @@ export function createPlacer(options: PlacerOptions): Placer {
             : { replicaId, expiresInMs: expiresAtMs - clock.now() },
       };
     },
-    follow: (image, replicaId) => groups.follow(image, replicaId, clock.now()),
+    hear(change) {
+      if (change.kind === "group") return groups.follow(change.image, change.replicaId, moment());
+      if (change.gatewayId === gatewayId) return;
+      for (const { image, replicaId, count } of change.starts) {
+        groups.heard(image, replicaId, count, moment());
+      }
+    },
+    announced: (replicaId) => groups.announced(replicaId),
   };
 }

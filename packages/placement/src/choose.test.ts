@@ -34,6 +34,7 @@ const chosen = (fleet: Fleet, placing: Partial<Placing> = {}) =>
 
 const group = (hint: Partial<GroupHint>): GroupHint => ({
   replicaId: undefined,
+  formerReplicaId: undefined,
   expiresAtMs: 0,
   remaining: 1,
   usualSize: 1,
@@ -84,14 +85,6 @@ describe("choose()", () => {
     expect(chosen(among(changes, true))).toEqual({ kind, replicaId });
   });
 
-  test("leaves a session where it is, however full, and though it drains", () => {
-    const fleet = among({ [THIRD]: { ...full, ...draining }, [HOME]: has });
-    const held = { kind: "held", replicaId: THIRD };
-    expect(chosen(fleet, { sessionReplicaId: THIRD })).toEqual(held);
-    const elsewhere = { kind: "cached", replicaId: HOME };
-    expect(chosen(fleet, { sessionReplicaId: "gone" })).toEqual(elsewhere);
-  });
-
   test("takes draining ones when all are, and nobody when there is nobody", () => {
     const fleet = among(Object.fromEntries(IDS.map((id) => [id, draining])));
     expect(chosen(fleet)).toEqual({ kind: "home", replicaId: HOME });
@@ -139,7 +132,9 @@ describe("choose() for a group", () => {
   test("counts the whole group, and what is expected, against what there usually is", () => {
     const hint = { remaining: 16, usualSize: 16, usualTotal: 512 };
     const when = (load: number, reserved: number) =>
-      chosen(among({ [HOME]: { load } }), { group: group({ ...hint, reserved: () => reserved }) });
+      chosen(among({ ...loads(110), [HOME]: { load } }), {
+        group: group({ ...hint, reserved: (id) => (id === HOME ? reserved : 0) }),
+      });
     // A quarter of 512 is 128: ten groups of 16 are 1.25 of it.
     expect(when(144, 0)?.kind).toBe("home");
     expect(when(145, 0)?.kind).toBe("spill");
@@ -150,8 +145,23 @@ describe("choose() for a group", () => {
   test("rounds up to whole groups where the hard limit allows it", () => {
     // A quarter of 128 is two groups: 1.25 of it two and a half, 1.5 three.
     const hint = { remaining: 16, usualSize: 16, usualTotal: 128 };
-    expect(chosen(among({ [HOME]: { load: 32 } }), { group: group(hint) })?.kind).toBe("home");
-    expect(chosen(among({ [HOME]: { load: 33 } }), { group: group(hint) })?.kind).toBe("spill");
+    const when = (load: number) =>
+      chosen(among({ ...loads(20), [HOME]: { load } }), { group: group(hint) });
+    expect(when(32)?.kind).toBe("home");
+    expect(when(33)?.kind).toBe("spill");
+  });
+
+  test("keeps the home's room for what it has when more will come than fits", () => {
+    const hint = group({ remaining: 16, usualSize: 16, usualTotal: 512 });
+    const when = (load: number) =>
+      chosen(among({ ...loads(20), [HOME]: { load }, [FOURTH]: { load: 10 } }), { group: hint });
+    // Of 512 more than half are to come: two groups on each at the least, or so.
+    expect(when(96)).toEqual({ kind: "home", replicaId: HOME });
+    expect(when(128)).toEqual({ kind: "spill", replicaId: FOURTH });
+    const held = among({ ...loads(20), [HOME]: { load: 128, ...has } });
+    expect(chosen(held, { group: hint })).toEqual({ kind: "cached", replicaId: HOME });
+    const last = among({ ...loads(120), [HOME]: { load: 128 } });
+    expect(chosen(last, { group: hint })).toEqual({ kind: "home", replicaId: HOME });
   });
 
   test("stays together up to the hard limit, wherever the image is", () => {

@@ -2,15 +2,15 @@ import type { Member } from "./fleet.ts";
 import { type Placing, type Scene, sceneOf } from "./scene.ts";
 
 export type Why =
-  /** The session's runtime is there. */
-  | "session"
   /** Its group goes there. */
   | "group"
   /** It has the image, it pulls it, or it is the home, and there is room. */
   | "image"
   | "pull"
   | "home"
-  /** The home has no room: the first in the ring's order that is below its share, or else has room at all. */
+  /** The home keeps its room for what it has: the one that is furthest below its share. */
+  | "kept"
+  /** The home has no room: the one that is furthest below its share, or else the first that has room at all. */
   | "room"
   /** Nobody has room; it is the least loaded. */
   | "least";
@@ -25,15 +25,10 @@ export type Decision = {
 
 /** Finds a replica, with the reason; `undefined` when there is none. */
 export function decide(placing: Placing): Decision | undefined {
-  const { fleet, sessionReplicaId, except } = placing;
+  const { fleet } = placing;
   const scene = sceneOf(placing);
   const { replicaId } = scene.group;
 
-  const holder = sessionReplicaId === undefined ? undefined : fleet.member(sessionReplicaId);
-  // It keeps its session though it drains.
-  if (holder && !except?.has(holder.id)) {
-    return { why: "session", chosen: holder, left: undefined, scene };
-  }
   const known = replicaId === undefined ? undefined : fleet.member(replicaId);
   const together = known && scene.members.includes(known) ? known : undefined;
   // The others of its group are counted where they are, so only this one start comes on top.
@@ -49,22 +44,31 @@ type Found = { why: Why; chosen: Member };
 /** The best place for a group that comes anew, in one pass over the ring's order. */
 function search(scene: Scene): Found | undefined {
   const { members, group } = scene;
+  const [home] = members;
   const holders = scene.holders();
   let [pulling, first, calm]: (Member | undefined)[] = [];
+  let calmest = 1;
   for (const member of members) {
     const holding = holders?.has(member.id) === false ? "nothing" : scene.holding(member);
-    // What has nothing to offer but room is looked at only until there is enough of it.
-    if (holding === "nothing" && calm) continue;
     const load = scene.expectedLoad(member) + group.remaining;
+    const fullness = load / scene.mean(member);
+    // What has nothing to offer but room is looked at only until there is enough of it.
+    if (holding === "nothing" && first && fullness > calmest) continue;
     if (load > scene.limits(member).soft) continue;
     if (holding === "image") return { why: "image", chosen: member };
     if (holding === "pull") pulling ??= member;
     first ??= member;
     // What goes to one that is nearly full would soon push the images away that are at home there.
-    if (load <= scene.mean(member)) calm ??= member;
+    if (member !== home && (calm ? fullness < calmest : fullness <= 1)) {
+      [calm, calmest] = [member, fullness];
+    }
   }
   if (pulling) return { why: "pull", chosen: pulling };
-  if (first && first === members[0]) return { why: "home", chosen: first };
+  if (first && first === home) {
+    // Nobody has the image, so it costs no more elsewhere; what the home has, and what would come too late, does.
+    if (calm && scene.willBeFull(home)) return { why: "kept", chosen: calm };
+    return { why: "home", chosen: home };
+  }
   const next = calm ?? first;
   if (next) return { why: "room", chosen: next };
   const least = leastLoaded(scene);

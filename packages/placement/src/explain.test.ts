@@ -26,7 +26,7 @@ describe("explain()", () => {
     [
       { [HOME]: 60 },
       {},
-      `${HOME} is the image's home but has no room, and ${SECOND} comes next with room for one more: 0 of 26 runtimes.`,
+      `${HOME} is the image's home but has no room, and ${SECOND} has room for one more: 0 of 26 runtimes.`,
     ],
     [
       { [HOME]: 60 },
@@ -48,9 +48,11 @@ describe("explain()", () => {
 
   test("tells of the group, and of each candidate in the ring's order", () => {
     const groups = createGroups();
-    groups.started({ image: IMAGE, replicaId: SECOND, now: 0, totalLoad: 30 });
+    groups.started(IMAGE, SECOND, { now: 0, totalLoad: 29 });
     const fleet = fleetOf({ [SECOND]: 30 }, { [THIRD]: "image" });
-    expect(explain({ image: IMAGE, fleet, group: groups.hint(IMAGE, 1) })).toEqual({
+    expect(
+      explain({ image: IMAGE, fleet, group: groups.hint(IMAGE, { now: 1, totalLoad: 30 }) }),
+    ).toEqual({
       kind: "cached",
       replicaId: THIRD,
       reason: expect.stringContaining(`${SECOND}, where its group went, cannot take it; ${THIRD}`),
@@ -58,13 +60,16 @@ describe("explain()", () => {
         replicaId,
         holds: replicaId === THIRD ? "image" : "nothing",
         load: replicaId === SECOND ? 30 : 0,
-        reserved: 0,
         softLimit: Math.ceil((1.25 * 31) / 3),
         hardLimit: (1.5 * 31) / 3,
       })),
     });
     fleet.setLoad(SECOND, 10);
-    const together = explain({ image: IMAGE, fleet, group: groups.hint(IMAGE, 1) });
+    const together = explain({
+      image: IMAGE,
+      fleet,
+      group: groups.hint(IMAGE, { now: 1, totalLoad: 10 }),
+    });
     expect(together?.reason).toBe(
       `The starts of this image go together to ${SECOND}: 10 of at most 15 runtimes.`,
     );

@@ -13,8 +13,6 @@ export type Explanation = {
     replicaId: string;
     holds: Holding;
     load: number;
-    /** Starts of other groups that are expected there. */
-    reserved: number;
     softLimit: number;
     hardLimit: number;
   }[];
@@ -33,7 +31,6 @@ export function explain(placing: Placing): Explanation | undefined {
       replicaId: member.id,
       holds: scene.holding(member),
       load: member.load,
-      reserved: scene.expectedLoad(member) - member.load,
       softLimit: scene.limits(member).soft,
       hardLimit: scene.limits(member).hard,
     })),
@@ -46,8 +43,6 @@ function reasonOf({ why, chosen, left, scene }: Decision): string {
   const room = `room for ${starts}: ${roomOf(chosen, scene)}`;
   const before = left === undefined ? "" : `${left}, where its group went, cannot take it; `;
   switch (why) {
-    case "session":
-      return `${id} has the session's runtime`;
     case "group":
       return `the starts of this image go together to ${id}: ${chosen.load} of at most ${rounded(scene.limits(chosen).hard)} runtimes`;
     case "image":
@@ -56,8 +51,10 @@ function reasonOf({ why, chosen, left, scene }: Decision): string {
       return `${before}${id} is pulling the image and has ${room}`;
     case "home":
       return `${before}${id} is the image's home and has ${room}`;
+    case "kept":
+      return `${before}nobody has the image and its home ${scene.members[0]?.id} will be full, so that keeps its room for what it has, and ${id} has least to do: ${loadOf(chosen, scene)}`;
     case "room":
-      return `${before}${scene.members[0]?.id} is the image's home but has no room, and ${id} comes next with ${room}`;
+      return `${before}${scene.members[0]?.id} is the image's home but has no room, and ${id} has ${room}`;
     case "least":
       return `${before}no replica has room for ${starts}, and ${id} has least to do: ${loadOf(chosen, scene)}`;
   }

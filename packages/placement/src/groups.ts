@@ -2,6 +2,8 @@
 export type GroupHint = {
   /** Where the group goes; `undefined` when this is its first start. */
   replicaId: string | undefined;
+  /** Where it went in a step before, if that may still be what the gateways have agreed on. */
+  formerReplicaId: string | undefined;
   /** Until then, if no further start comes. In the time of the `now` that was given; 0 without a group. */
   expiresAtMs: number;
   /** Starts that are still to come, this one included, as far as is known. At least 1. */
@@ -16,39 +18,47 @@ export type GroupHint = {
   reservedTotal: number;
 };
 
-export type GroupStart = {
-  image: string;
-  replicaId: string;
+/** When something is asked or told. */
+export type Moment = {
+  /** Milliseconds of any clock that does not go back. */
   now: number;
-  /** Runtimes of all replicas, with this one. */
+  /** Runtimes of all replicas together, as far as they are known, without what is just being told. */
   totalLoad: number;
 };
 
 /** Keeps the starts of an image together: where each group goes, how large groups are, and how much there is at most. */
 export interface Groups {
-  hint(image: string, now: number): GroupHint;
+  hint(image: string, moment: Moment): GroupHint;
   /** Tells of a start of this process; a group that is sent elsewhere goes there from now on. */
-  started(start: GroupStart): void;
-  /** Tells where another gateway sent an image. */
-  follow(image: string, replicaId: string, now: number): void;
+  started(image: string, replicaId: string, moment: Moment): void;
+  /** Tells of starts at another gateway. Where the group goes stays as it is known, if it is. */
+  heard(image: string, replicaId: string, count: number, moment: Moment): void;
+  /** The replica has announced its load: the starts that were told of are in it. */
+  announced(replicaId: string): void;
+  /** Tells where another gateway sends an image from now on. */
+  follow(image: string, replicaId: string, moment: Moment): void;
 }
 
 export type GroupsOptions = {
-  /** A group ends when so long after its last start none has come. Default 60 s. */
+  /** A group ends when so long after its last start none has come. Default `GROUP_MS`. */
   windowMs?: number;
   /** Groups that are remembered at most, the latest ones. Default 10,000. */
   maxGroups?: number;
   /** The most load there was is forgotten after one to two times this. Default 1 h: longer than a training step. */
   memoryMs?: number;
-  /** Gateways that share the starts evenly, so that each sees its part of a group only. Default 1. */
-  gateways?: () => number;
 };
+
+/** Trainers that keep fewer rollouts in flight than a step has start one of a group every minute or so. */
+export const GROUP_MS = 300_000;
+
+/** So often gateways tell each other how many starts they have placed: before replicas announce the load of these. */
+export const TELL_MS = 50;
 
 type Group = {
   replicaId: string;
-  /** Starts that this process placed. */
+  /** Starts that have come, at all gateways. */
   seen: number;
-  /** Starts of all gateways, as learnt when it began. */
+  /** Starts of the whole group, as learnt when it began. */
   expected: number;
   toCome: number;
   expiresAtMs: number;
@@ -57,21 +67,27 @@ type Group = {
 /** How much the latest group counts in the usual size. */
 const LEARNING = 0.1;
 const MOST_LEARNT = 128;
+/** Where only this part is left of what ran, the step is over. */
+const FEW = 1 / 8;
 
-/** Times are milliseconds of any clock that does not go back. */
 export function createGroups({
-  windowMs = 60_000,
+  windowMs = GROUP_MS,
   maxGroups = 10_000,
   memoryMs = 3_600_000,
-  gateways = () => 1,
 }: GroupsOptions = {}): Groups {
   // In the order of their last starts, which is the one in which they end.
   const groups = new Map<string, Group>();
+  /** Those that ended with a step, in the same order, until they would have ended by time. */
+  const former = new Map<string, Group>();
   const reserved = new Map<string, number>();
+  /** Starts at other gateways that came to the replica after its load was announced. */
+  const unannounced = new Map<string, number>();
   const peak = createPeak(memoryMs);
   let reservedTotal = 0;
-  /** As far as this process sees them. */
   let meanSeen: number | undefined;
+  /** The most load that came on top of what the last step had left over, which may be told late. */
+  let crowd = 0;
+  let leftOver = 0;
 
   function reserve(replicaId: string, change: number): void {
     const sum = (reserved.get(replicaId) ?? 0) + change;
@@ -80,7 +96,16 @@ export function createGroups({
     reservedTotal += change;
   }
 
-  const usualSize = (): number => Math.max(1, Math.round((meanSeen ?? 1) * gateways()));
+  const comingTo = (replicaId: string): number =>
+    (reserved.get(replicaId) ?? 0) + (unannounced.get(replicaId) ?? 0);
+
+  function comingTotal(): number {
+    let total = reservedTotal;
+    for (const count of unannounced.values()) total += count;
+    return total;
+  }
+
+  const usualSize = (): number => Math.max(1, Math.round(meanSeen ?? 1));
 
   function end(image: string, group: Group): void {
     groups.delete(image);
@@ -91,50 +116,62 @@ export function createGroups({
     meanSeen = (meanSeen ?? seen) + LEARNING * (seen - (meanSeen ?? seen));
   }
 
-  function endOld(now: number): void {
+  /** All end with the step: what is still expected of one that is over would take the room of the next. */
+  function endOld({ now, totalLoad }: Moment): void {
+    const isOver = totalLoad < FEW * crowd;
+    if (isOver) [crowd, leftOver] = [0, totalLoad];
+    crowd = Math.max(crowd, totalLoad - leftOver);
     for (const [image, group] of groups) {
-      if (now < group.expiresAtMs && groups.size <= maxGroups) return;
+      if (!isOver && now < group.expiresAtMs && groups.size <= maxGroups) break;
+      if (isOver) former.set(image, group);
       end(image, group);
+    }
+    for (const [image, group] of former) {
+      if (now < group.expiresAtMs && former.size <= maxGroups) break;
+      former.delete(image);
     }
   }
 
-  function put(
-    image: string,
-    replicaId: string,
-    { now, seen }: { now: number; seen: number },
-  ): void {
-    endOld(now);
+  function put(image: string, replicaId: string, count: number, moment: Moment): void {
+    endOld(moment);
     const before = groups.get(image);
     if (before) reserve(before.replicaId, -before.toCome);
     const expected = before?.expected ?? usualSize();
-    const seenNow = (before?.seen ?? 0) + seen;
-    const toCome = Math.max(0, expected - seenNow * gateways());
-    const expiresAtMs = now + windowMs;
+    const seen = (before?.seen ?? 0) + count;
+    const toCome = Math.max(0, expected - seen);
     groups.delete(image);
-    groups.set(image, { replicaId, seen: seenNow, expected, toCome, expiresAtMs });
+    former.delete(image);
+    groups.set(image, { replicaId, seen, expected, toCome, expiresAtMs: moment.now + windowMs });
     reserve(replicaId, toCome);
   }
 
   return {
-    hint(image, now) {
-      endOld(now);
+    hint(image, moment) {
+      endOld(moment);
       const group = groups.get(image);
       const own = group?.toCome ?? 0;
       return {
         replicaId: group?.replicaId,
+        formerReplicaId: group ? undefined : former.get(image)?.replicaId,
         expiresAtMs: group?.expiresAtMs ?? 0,
         remaining: group ? Math.max(1, own) : usualSize(),
         usualSize: usualSize(),
-        usualTotal: peak.of(now),
-        reserved: (id) => (reserved.get(id) ?? 0) - (id === group?.replicaId ? own : 0),
-        reservedTotal: reservedTotal - own,
+        usualTotal: peak.of(moment.now),
+        reserved: (id) => comingTo(id) - (id === group?.replicaId ? own : 0),
+        reservedTotal: comingTotal() - own,
       };
     },
-    started({ image, replicaId, now, totalLoad }) {
-      put(image, replicaId, { now, seen: 1 });
-      peak.see(totalLoad + reservedTotal, now);
+    started(image, replicaId, moment) {
+      put(image, replicaId, 1, moment);
+      peak.see(moment.totalLoad + 1 + comingTotal(), moment.now);
     },
-    follow: (image, replicaId, now) => put(image, replicaId, { now, seen: 0 }),
+    heard(image, replicaId, count, moment) {
+      put(image, groups.get(image)?.replicaId ?? replicaId, count, moment);
+      unannounced.set(replicaId, (unannounced.get(replicaId) ?? 0) + count);
+      peak.see(moment.totalLoad + comingTotal(), moment.now);
+    },
+    announced: (replicaId) => unannounced.delete(replicaId),
+    follow: (image, replicaId, moment) => put(image, replicaId, 0, moment),
   };
 }
 

@@ -10,6 +10,14 @@ export {
   type FleetReplica,
   type Holding,
 } from "./fleet.ts";
-export { createGroups, type GroupHint, type Groups, type GroupsOptions } from "./groups.ts";
+export {
+  createGroups,
+  GROUP_MS,
+  TELL_MS,
+  type GroupHint,
+  type Groups,
+  type GroupsOptions,
+  type Moment,
+} from "./groups.ts";
 export { type Bounds, DEFAULT_BOUNDS } from "./limits.ts";
 export { evictionOrder, type Evictable } from "./eviction-order.ts";

@@ -11,8 +11,10 @@ export const DEFAULT_BOUNDS: Bounds = { soft: 1.25, hard: 1.5 };
 /** So many runtimes on a replica of mean weight crowd nobody: until then no image is pulled a second time for balance. */
 export const FREE_RUNTIMES = 8;
 
-/** Part of a group by which the learnt numbers may be wrong before a whole group more, or less, is let in. */
-const SLACK = 0.25;
+/** Part of a group by which the learnt numbers may be wrong before a whole group more is let in: to the nearest … */
+const SOFT_SLACK = 0.5;
+/** … and where it is the last that is let in. */
+const HARD_SLACK = 0.25;
 /** The same where it is about what an even spread needs, which is better known than any bound is meant. */
 const EVEN_SLACK = 0.05;
 
@@ -20,8 +22,8 @@ export type Limits = { soft: number; hard: number };
 
 /**
  * Runtimes that a replica may have, where `mean` is its share of all by weight (the usual total, if that is more than
- * there is now), and `freeShare` the same of FREE_RUNTIMES a replica. Groups come whole, so the soft limit is rounded up
- * to whole groups as far as the hard one allows. The hard one lets in as many whole groups as somebody has to take when
+ * there is now), and `freeShare` the same of FREE_RUNTIMES a replica. Groups come whole, so the soft limit is rounded
+ * to whole groups, up as far as the hard one allows. The hard one lets in as many whole groups as somebody has to take when
  * they are spread evenly, and one group fits everywhere.
  */
 export function limitsOf({
@@ -36,12 +38,12 @@ export function limitsOf({
   bounds: Bounds;
 }): Limits {
   // Nothing is learnt of single starts, so they need no slack.
-  const slack = SLACK * (1 - 1 / groupSize);
+  const slack = 1 - 1 / groupSize;
   const whole = (groups: number): number => groups * groupSize;
   const softest = Math.max(bounds.soft * mean, freeShare, groupSize);
   const even = whole(Math.ceil(mean / groupSize - EVEN_SLACK));
   const hardest = Math.max(bounds.hard * mean, freeShare, groupSize, even);
-  const hard = Math.max(hardest, whole(Math.floor(hardest / groupSize + slack)));
-  const rounded = whole(Math.ceil(softest / groupSize - slack));
+  const hard = Math.max(hardest, whole(Math.floor(hardest / groupSize + HARD_SLACK * slack)));
+  const rounded = whole(Math.ceil(softest / groupSize - SOFT_SLACK * slack));
   return { soft: Math.max(softest, Math.min(rounded, hard)), hard };
 }

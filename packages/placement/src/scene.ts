@@ -6,8 +6,6 @@ export type Placing = {
   /** Canonical reference. */
   image: string;
   fleet: Fleet;
-  /** Where the session's live runtime is. Default: it has none. */
-  sessionReplicaId?: string | undefined;
   /** Default: a start on its own, of which nothing is known. */
   group?: GroupHint | undefined;
   /** Replicas that are not to be taken, as if they were not there. Default none. */
@@ -29,12 +27,18 @@ export interface Scene {
   /** Its share, by weight, of what there usually is. */
   mean(member: Member): number;
   limits(member: Member): Limits;
+  /** Whether what usually comes yet will most likely bring it more groups than it has room for, with this one. */
+  willBeFull(member: Member): boolean;
   /** Its share, by weight, of FREE_RUNTIMES for each replica. */
   freeShare(member: Member): number;
 }
 
+/** By so many standard deviations fewer groups than its share are reckoned with. */
+const CAUTION = 1.28;
+
 const NO_GROUP: GroupHint = {
   replicaId: undefined,
+  formerReplicaId: undefined,
   expiresAtMs: 0,
   remaining: 1,
   usualSize: 1,
@@ -52,24 +56,34 @@ export function sceneOf(placing: Placing): Scene {
   // At the beginning of a step there is little yet: what there usually is says how much a replica will have to take.
   const most = Math.max(total, group.usualTotal);
   const mean = (member: Member): number => (most * member.weight) / weight;
+  const expectedLoad = (member: Member): number => member.load + group.reserved(member.id);
   const freeShare = (member: Member): number =>
     (FREE_RUNTIMES * members.length * member.weight) / weight;
+  const limits = (member: Member): Limits =>
+    limitsOf({
+      mean: mean(member),
+      freeShare: freeShare(member),
+      groupSize: group.usualSize,
+      bounds,
+    });
 
   return {
     members,
     group,
     holding: ({ id }) => fleet.holding(id, image),
     holders: () => fleet.holders(image),
-    expectedLoad: (member) => member.load + group.reserved(member.id),
+    expectedLoad,
     mean,
     freeShare,
-    limits: (member) =>
-      limitsOf({
-        mean: mean(member),
-        freeShare: freeShare(member),
-        groupSize: group.usualSize,
-        bounds,
-      }),
+    limits,
+    willBeFull(member) {
+      const share = member.weight / weight;
+      const groups = (most - total) / group.usualSize;
+      // Each of them comes here or does not: a binomial distribution.
+      const deviation = Math.sqrt(groups * share * (1 - share));
+      const later = (groups * share - CAUTION * deviation) * group.usualSize;
+      return expectedLoad(member) + group.remaining + later > limits(member).soft;
+    },
   };
 }
 

@@ -1,6 +1,9 @@
 import type { InventoryChange } from "./image-inventory.ts";
 import type { ReplicaInfo } from "./replica-info.ts";
 
+/** Starts of one image that were sent to one replica. */
+export type PlacedStarts = { image: string; replicaId: string; count: number };
+
 /** What `Registry.onChange` tells of. */
 export type Change =
   /** It was announced, or says something else of itself. */
@@ -14,6 +17,8 @@ export type Change =
   | { kind: "inventory"; replicaId: string; version: number; change: InventoryChange | undefined }
   /** The starts of the image go to that replica now. */
   | { kind: "group"; image: string; replicaId: string }
+  /** The gateway has placed these since it told last. */
+  | { kind: "starts"; gatewayId: string; starts: readonly PlacedStarts[] }
   /** The operator's wish has changed. */
   | { kind: "drain"; replicaId: string; draining: boolean }
   /** Images were pinned or unpinned: `pins` tells which there are. */

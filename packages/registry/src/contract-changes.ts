@@ -69,6 +69,20 @@ export function describeChangeContract(make: () => Promise<RegistryFixture>): vo
     ]);
   });
 
+  test("onChange() tells of all starts that are told, however many at once", async () => {
+    await using fixture = await make();
+    const { registry, other } = fixture;
+    const { told, all } = await listen(other, registry);
+    const starts = Array.from({ length: 1_000 }, (_, at) => {
+      return { image: `docker.io/${"long".repeat(100)}:${at}`, replicaId: "r1", count: at };
+    });
+    await registry.tellStarts("g1", starts, FOREVER_MS);
+    await all();
+    const parts = told.map((change) => (change.kind === "starts" ? change : undefined));
+    expect(parts.flatMap((part) => part?.starts)).toEqual(starts);
+    expect(new Set(parts.map((part) => part?.gatewayId))).toEqual(new Set(["g1"]));
+  });
+
   test("onChange() ends for the one listener whose end was called", async () => {
     await using fixture = await make();
     const { registry, other } = fixture;

@@ -12,7 +12,6 @@ import { exampleImages, exampleReplica } from "./example.ts";
 export function describePresenceContract(make: () => Promise<RegistryFixture>): void {
   describeReplicas(make);
   describeInstances(make);
-  describeGateways(make);
   describeWishes(make);
 }
 
@@ -120,22 +119,6 @@ function describeInstances(make: () => Promise<RegistryFixture>): void {
   });
 }
 
-function describeGateways(make: () => Promise<RegistryFixture>): void {
-  test("announceGateway() counts the gateways whose time is not over", async () => {
-    await using fixture = await make();
-    const { registry, other, elapse } = fixture;
-    expect(await registry.announceGateway("g1", FOREVER_MS)).toBe(1);
-    expect(await other.announceGateway("g2", SOON_MS)).toBe(2);
-    expect(await registry.announceGateway("g1", FOREVER_MS)).toBe(2);
-    expect(await other.announceGateway("g3", FOREVER_MS)).toBe(3);
-    elapse(SOON_MS);
-    await eventually(async () => {
-      expect(await registry.announceGateway("g1", FOREVER_MS)).toBe(2);
-    });
-    expect(await other.announceGateway("g2", FOREVER_MS)).toBe(3);
-  });
-}
-
 function describeWishes(make: () => Promise<RegistryFixture>): void {
   test("setDraining() stays through withdrawals and announcements until it is taken back", async () => {
     await using fixture = await make();
@@ -189,6 +172,22 @@ function describeWishes(make: () => Promise<RegistryFixture>): void {
     expect(await other.shareGroup("a:1", "r2", FOREVER_MS, "r9")).toBe("r1");
     expect(await other.shareGroup("a:1", "r2", FOREVER_MS, "r1")).toBe("r2");
     expect(await registry.shareGroup("a:1", "r3", FOREVER_MS, "r1")).toBe("r2");
+  });
+
+  test("tellStarts() begins the time of their groups anew, whoever has them, and makes none", async () => {
+    await using fixture = await make();
+    const { registry, other, elapse } = fixture;
+    await registry.shareGroup("a:1", "r1", SOON_MS);
+    await registry.shareGroup("b:1", "r1", SOON_MS);
+    const starts = ["a:1", "c:1"].map((image) => ({ image, replicaId: "r2", count: 3 }));
+    await other.tellStarts("g1", starts, FOREVER_MS);
+    await other.tellStarts("g1", [], FOREVER_MS);
+    elapse(SOON_MS);
+    await eventually(async () => {
+      expect(await registry.shareGroup("b:1", "r3", FOREVER_MS)).toBe("r3");
+    });
+    expect(await registry.shareGroup("a:1", "r3", FOREVER_MS)).toBe("r1");
+    expect(await registry.shareGroup("c:1", "r3", FOREVER_MS)).toBe("r3");
   });
 
   test("shareGroup() of twenty at once has one winner", async () => {

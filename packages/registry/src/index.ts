@@ -1,4 +1,4 @@
-export type { Change } from "./change.ts";
+export type { Change, PlacedStarts } from "./change.ts";
 export type { HeldImage, Images, Inventory, InventoryChange } from "./image-inventory.ts";
 export type { ImagesSink } from "./images-sink.ts";
 export { createMemoryRegistry } from "./memory-registry.ts";

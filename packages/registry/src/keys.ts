@@ -21,8 +21,6 @@ export interface Keys {
   recordIndex: (replicaId: string) => string;
   /** Sorted set: ids of the replicas that announced that engine, by the time (ms) of the last announcement. */
   engineIndex: (engineId: string) => string;
-  /** Sorted set: gateway ids by the time (ms) until which they count as being there. */
-  readonly gatewayIndex: string;
   /** A random text that was written when there was none: where it differs, all else was lost. It never expires. */
   readonly epoch: string;
   /** Set: ids of the replicas that get no new starts, as the operator wishes. */
@@ -45,7 +43,6 @@ export function createKeys(options: { prefix: string; db: number }): Keys {
     replicaIndex: `${prefix}replicas`,
     recordIndex: (replicaId) => `${prefix}runtimes:${replicaId}`,
     engineIndex: (engineId) => `${prefix}engine:${engineId}`,
-    gatewayIndex: `${prefix}gateways`,
     epoch: `${prefix}epoch`,
     drains: `${prefix}drains`,
     pins: `${prefix}pins`,

@@ -1,7 +1,6 @@
 import { ServiceError } from "@remote-runtime/protocol";
 import { z } from "zod";
 import { createChangeListeners, type ChangeListeners } from "./change-listeners.ts";
-import { gatewayCount } from "./gateway-count.ts";
 import { createMemoryEntries } from "./memory-entries.ts";
 import { memoryPins } from "./memory-pins.ts";
 import { memoryPresence } from "./memory-presence.ts";
@@ -30,7 +29,6 @@ export function createMemoryRegistry(options: { now: () => number }): Registry {
   return {
     ...memoryPresence({ open, now, changes }),
     ...memoryPins({ open, changes }),
-    ...gatewayCount({ open, now }),
     ...groups({ open, now, changes }),
     ...records({ open, now, sessions }),
     claimSession: (key, runtimeId, replacing) =>
@@ -50,7 +48,7 @@ function groups(deps: {
   open: Open;
   now: () => number;
   changes: ChangeListeners;
-}): Pick<Registry, "shareGroup"> {
+}): Pick<Registry, "shareGroup" | "tellStarts"> {
   const { open, now, changes } = deps;
   const holders = createMemoryEntries(now);
   return {
@@ -62,6 +60,14 @@ function groups(deps: {
         holders.set(image, { text: replicaId, expiresAt: now() + ttlMs });
         if (holder !== replicaId) changes.notify({ kind: "group", image, replicaId });
         return replicaId;
+      }),
+    tellStarts: (gatewayId, starts, ttlMs) =>
+      open(() => {
+        for (const { image } of starts) {
+          const holder = holders.get(image);
+          if (holder) holder.expiresAt = now() + ttlMs;
+        }
+        if (starts.length > 0) changes.notify({ kind: "starts", gatewayId, starts });
       }),
   };
 }

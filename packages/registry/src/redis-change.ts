@@ -17,6 +17,11 @@ const Message = z.discriminatedUnion("kind", [
       .optional(),
   }),
   z.object({ kind: z.literal("group"), image: z.string(), replicaId: z.string() }),
+  z.object({
+    kind: z.literal("starts"),
+    gatewayId: z.string(),
+    starts: z.array(z.object({ image: z.string(), replicaId: z.string(), count: z.number() })),
+  }),
   z.object({ kind: z.literal("drain"), replicaId: z.string(), draining: z.boolean() }),
   z.object({ kind: z.literal("pins") }),
 ]);

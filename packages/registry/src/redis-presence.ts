@@ -13,13 +13,7 @@ import { ReplicaInfo } from "./replica-info.ts";
 
 type Replicas = Pick<
   Registry,
-  | "announce"
-  | "withdraw"
-  | "replicas"
-  | "replicasOfEngine"
-  | "announceGateway"
-  | "setDraining"
-  | "drains"
+  "announce" | "withdraw" | "replicas" | "replicasOfEngine" | "setDraining" | "drains"
 >;
 type Inventories = Pick<
   Registry,
@@ -84,11 +78,6 @@ function replicas(link: RedisLink, keys: Keys, epoch: RedisEpoch): Replicas {
       link.call(async (redis) =>
         (await redis.zrange(keys.engineIndex(engineId), 0, "-1")).toSorted(),
       ),
-    announceGateway: (gatewayId, ttlMs) =>
-      link.call(async (redis) => {
-        const count = await redis.announceGateway(keys.gatewayIndex, gatewayId, wholeMs(ttlMs));
-        return z.number().parse(count);
-      }),
     async setDraining(replicaId, draining) {
       const values = [replicaId, String(draining), changeChannel];
       await link.call((redis) => redis.setDraining(keys.drains, ...values));

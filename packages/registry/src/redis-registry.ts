@@ -1,6 +1,7 @@
 import { ServiceError } from "@remote-runtime/protocol";
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
+import type { Change } from "./change.ts";
 import { createChangeListeners } from "./change-listeners.ts";
 import { createKeys, type Keys } from "./keys.ts";
 import { parseChange } from "./redis-change.ts";
@@ -58,12 +59,28 @@ export function createRedisRegistry(options: {
   };
 }
 
-function groups(link: RedisLink, keys: Keys): Pick<Registry, "shareGroup"> {
+/** So many fit in one message, however long the names are. */
+const MOST_STARTS = 100;
+
+function groups(link: RedisLink, keys: Keys): Pick<Registry, "shareGroup" | "tellStarts"> {
   return {
     shareGroup: (image, replicaId, ttlMs, replacing = "") =>
       link.call(async (redis) => {
         const values = [image, replicaId, wholeMs(ttlMs), replacing, keys.changeChannel];
         return z.string().parse(await redis.shareGroup(keys.group(image), ...values));
+      }),
+    tellStarts: (gatewayId, starts, ttlMs) =>
+      link.call(async (redis) => {
+        // Commands that are given together go out together.
+        const prolonged = starts.map(({ image }) =>
+          redis.pexpire(keys.group(image), wholeMs(ttlMs)),
+        );
+        const told = Array.from({ length: Math.ceil(starts.length / MOST_STARTS) }, (_, part) => {
+          const some = starts.slice(part * MOST_STARTS, (part + 1) * MOST_STARTS);
+          const change: Change = { kind: "starts", gatewayId, starts: some };
+          return redis.publish(keys.changeChannel, JSON.stringify(change));
+        });
+        await Promise.all([...prolonged, ...told]);
       }),
   };
 }

@@ -32,14 +32,6 @@ redis.call('ZREM', KEYS[3], ARGV[1])
 redis.call('DEL', KEYS[1], KEYS[2])
 tell(ARGV[3], '{"kind":"left","replicaId":' .. cjson.encode(ARGV[1]) .. '}')`,
   },
-  /** gatewayIndex | id, ttlMs → how many there are */
-  announceGateway: {
-    numberOfKeys: 1,
-    lua: `${NOW}
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
-return redis.call('ZCARD', KEYS[1])`,
-  },
   /** drains | id, 'true' or 'false', channel */
   setDraining: {
     numberOfKeys: 1,

@@ -1,4 +1,4 @@
-import type { Change } from "./change.ts";
+import type { Change, PlacedStarts } from "./change.ts";
 import type { Images, Inventory, InventoryChange } from "./image-inventory.ts";
 import type { ImagesSink } from "./images-sink.ts";
 import type { Pins } from "./pin.ts";
@@ -38,12 +38,6 @@ export interface Registry {
   /** Ids that announced themselves with the engine within the last 7 days, those that are gone included, by id. */
   replicasOfEngine(engineId: string): Promise<string[]>;
 
-  /**
-   * Says that the gateway is there; it counts until `ttlMs` pass without another call. Returns how many gateways are there,
-   * this one included.
-   */
-  announceGateway(gatewayId: string, ttlMs: number): Promise<number>;
-
   /** The operator's wish that the replica gets no new starts. It stays until it is taken back, whatever the replica does. */
   setDraining(replicaId: string, draining: boolean): Promise<void>;
   /** The ids of which draining is wished, whether they are there or not. */
@@ -68,6 +62,11 @@ export interface Registry {
    * holder of that id is replaced in the same step.
    */
   shareGroup(image: string, replicaId: string, ttlMs: number, replacing?: string): Promise<string>;
+  /**
+   * Tells all, itself too, of starts that a gateway has placed since it told last. What is agreed on their images, if
+   * anything is, holds for `ttlMs` from now on.
+   */
+  tellStarts(gatewayId: string, starts: readonly PlacedStarts[], ttlMs: number): Promise<void>;
 
   /**
    * Gives the session to `runtimeId`, unless another runtime holds it. Returns the holder's id.

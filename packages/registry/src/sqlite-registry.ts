@@ -1,7 +1,6 @@
 import { ServiceError } from "@remote-runtime/protocol";
 import type { DatabaseSync } from "node:sqlite";
 import { createChangeListeners, type ChangeListeners } from "./change-listeners.ts";
-import { gatewayCount } from "./gateway-count.ts";
 import { moveRecord } from "./move-record.ts";
 import { parseEntry } from "./parse-entry.ts";
 import { RuntimeRecord } from "./record.ts";
@@ -31,7 +30,6 @@ export function createSqliteRegistry(options: { path: string; now: () => number 
   return {
     ...sqlitePresence({ db, open, now, changes }),
     ...sqlitePins({ db, open, changes }),
-    ...gatewayCount({ open, now }),
     ...groups({ db, open, now, changes }),
     ...sessions({ db, open }),
     ...records({ db, open, now }),
@@ -50,11 +48,14 @@ function groups(deps: {
   open: Open;
   now: () => number;
   changes: ChangeListeners;
-}): Pick<Registry, "shareGroup"> {
+}): Pick<Registry, "shareGroup" | "tellStarts"> {
   const { db, open, now, changes } = deps;
   const get = db.prepare("SELECT replica_id FROM image_group WHERE image = ? AND expires_at > ?");
   const put = db.prepare(
     "REPLACE INTO image_group (image, replica_id, expires_at) VALUES (?, ?, ?)",
+  );
+  const prolong = db.prepare(
+    "UPDATE image_group SET expires_at = ? WHERE image = ? AND expires_at > ?",
   );
 
   return {
@@ -66,6 +67,11 @@ function groups(deps: {
         put.run(image, replicaId, expiry(now(), ttlMs));
         if (holder !== replicaId) changes.notify({ kind: "group", image, replicaId });
         return replicaId;
+      }),
+    tellStarts: (gatewayId, starts, ttlMs) =>
+      open(() => {
+        for (const { image } of starts) prolong.run(expiry(now(), ttlMs), image, now());
+        if (starts.length > 0) changes.notify({ kind: "starts", gatewayId, starts });
       }),
   };
 }

@@ -2,12 +2,14 @@
 export interface Agenda {
   /** Seconds; not before `now`. */
   put(at: number, happen: () => void): void;
-  /** Lets everything happen, also what is put meanwhile. */
+  /** The same for what goes on beside: nobody waits for it. */
+  putAside(at: number, happen: () => void): void;
+  /** Lets everything happen that was put, also meanwhile, and what was put aside for a time before the last of it. */
   run(): void;
   now(): number;
 }
 
-type Entry = { at: number; turn: number; happen: () => void };
+type Entry = { at: number; turn: number; happen: () => void; isAside: boolean };
 
 const isBefore = (a: Entry, b: Entry): boolean => a.at < b.at || (a.at === b.at && a.turn < b.turn);
 
@@ -17,6 +19,7 @@ export function createAgenda(): Agenda {
   const heap: Entry[] = [];
   let now = 0;
   let turn = 0;
+  let waiting = 0;
 
   function rise(entry: Entry): void {
     let at = heap.length;
@@ -53,9 +56,16 @@ export function createAgenda(): Agenda {
 
   return {
     now: () => now,
-    put: (at, happen) => rise({ at, turn: turn++, happen }),
+    put(at, happen) {
+      waiting += 1;
+      rise({ at, turn: turn++, happen, isAside: false });
+    },
+    putAside: (at, happen) => rise({ at, turn: turn++, happen, isAside: true }),
     run() {
-      for (let next = take(); next; next = take()) {
+      while (waiting > 0) {
+        const next = take();
+        if (!next) return;
+        if (!next.isAside) waiting -= 1;
         now = next.at;
         next.happen();
       }

@@ -1,30 +1,94 @@
-import { choose, createFleet, createGroups, type Fleet } from "@remote-runtime/placement";
-import { createRing } from "@remote-runtime/ring";
-import type { Router, RouterMember, Surroundings } from "./router.ts";
+import { GROUP_MS, TELL_MS } from "@remote-runtime/placement";
+import { createRandom } from "./random.ts";
+import type { Router, Surroundings } from "./router.ts";
+import { createSimulatedGateway, type SimulatedGateway } from "./simulated-gateway.ts";
 
-/** What the gateway does, with the same code. */
+/** Stream of random numbers: see `createRandom`. */
+const GATEWAYS = 5;
+/** As replicas do: a change is announced so long after it, with all that changed meanwhile. */
+const ANNOUNCE_MS = 200;
+
+type Place = { replicaId: string; expiresAtMs: number };
+
+/** What gateways do, with the same code, and the registry between them. */
 export function createGroupedRouter(surroundings: Surroundings): Router {
-  const groups = createGroups();
-  let fleet = fleetOf([], surroundings);
+  const { agenda, delaySeconds, load } = surroundings;
+  const random = createRandom(surroundings.seed, GATEWAYS);
+  const places = new Map<string, Place>();
+  /** Gateways and replicas that will tell in a moment. */
+  const telling = new Set<SimulatedGateway | string>();
+  const gateways = Array.from({ length: surroundings.gateways }, gatewayOf);
+
+  const nowMs = (): number => 1000 * agenda.now();
+  const after = (ms: number, happen: () => void): void =>
+    agenda.putAside(agenda.now() + ms / 1000, happen);
+
+  function gatewayOf(): SimulatedGateway {
+    const own = createSimulatedGateway({
+      surroundings,
+      shareGroup(image, replicaId, ttlMs, replacing) {
+        const holder = holderOf(image);
+        const isFree = holder === undefined || holder === replacing || holder === replicaId;
+        if (!isFree) return holder;
+        places.set(image, { replicaId, expiresAtMs: nowMs() + ttlMs });
+        if (holder !== replicaId) tellOthers(own, (other) => other.hearPlace(image, replicaId));
+        return replicaId;
+      },
+    });
+    return own;
+  }
+
+  function holderOf(image: string): string | undefined {
+    const place = places.get(image);
+    return place && nowMs() < place.expiresAtMs ? place.replicaId : undefined;
+  }
+
+  function tellOthers(own: SimulatedGateway, tell: (other: SimulatedGateway) => void): void {
+    after(1000 * delaySeconds, () => {
+      for (const gateway of gateways) if (gateway !== own) tell(gateway);
+    });
+  }
+
+  /** Tells once of all that happens in that time. */
+  function tellAfter(ms: number, who: SimulatedGateway | string, tell: () => void): void {
+    if (telling.has(who)) return;
+    telling.add(who);
+    after(ms, () => {
+      telling.delete(who);
+      tell();
+    });
+  }
+
+  function tellStarts(own: SimulatedGateway): void {
+    const news = own.news();
+    for (const { image } of news) {
+      const place = places.get(image);
+      if (place && nowMs() < place.expiresAtMs) place.expiresAtMs = nowMs() + GROUP_MS;
+    }
+    tellOthers(own, (other) => news.forEach(other.hearStarts));
+  }
+
+  function announce(replicaId: string): void {
+    const now = load(replicaId);
+    const sent = gateways.map((gateway) => gateway.sent(replicaId));
+    after(1000 * delaySeconds, () => {
+      for (const [at, gateway] of gateways.entries()) {
+        gateway.hearLoad(replicaId, now, sent[at] ?? 0);
+      }
+    });
+  }
 
   return {
-    setMembers: (members) => (fleet = fleetOf(members, surroundings)),
-    setLoad: (replicaId, load) => fleet.setLoad(replicaId, load),
-    route(image) {
-      const now = 1000 * surroundings.nowSeconds();
-      const choice = choose({ image, fleet, group: groups.hint(image, now) });
-      if (!choice) throw new Error("a start came while there was no replica");
-      const totalLoad = fleet.totalLoad() + 1;
-      groups.started({ image, replicaId: choice.replicaId, now, totalLoad });
-      return choice.replicaId;
+    setMembers(members) {
+      for (const gateway of gateways) gateway.setMembers(members);
     },
-    home: (image) => fleet.order(image)[0]?.id,
+    setLoad: (replicaId) => tellAfter(ANNOUNCE_MS, replicaId, () => announce(replicaId)),
+    route(image) {
+      const gateway = gateways[random.below(gateways.length)];
+      if (!gateway) throw new Error("a start came while there was no gateway");
+      tellAfter(TELL_MS, gateway, () => tellStarts(gateway));
+      return gateway.route(image);
+    },
+    home: (image) => gateways[0]?.home(image),
   };
-}
-
-function fleetOf(members: readonly RouterMember[], { load, holding }: Surroundings): Fleet {
-  const replicas = members.map(({ id, weight }) => {
-    return { id, weight, load: load(id), draining: false, engineId: id };
-  });
-  return createFleet({ replicas, ring: createRing(members), holding });
 }

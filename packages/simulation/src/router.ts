@@ -1,4 +1,5 @@
 import type { Holding } from "@remote-runtime/placement";
+import type { Agenda } from "./agenda.ts";
 import { createRandom } from "./random.ts";
 import type { Policy } from "./scenario.ts";
 import { createGroupedRouter } from "./grouped-router.ts";
@@ -12,7 +13,9 @@ export type Surroundings = {
   seed: number;
   load: (replicaId: string) => number;
   holding: (replicaId: string, image: string) => Holding;
-  nowSeconds: () => number;
+  agenda: Pick<Agenda, "now" | "putAside">;
+  gateways: number;
+  delaySeconds: number;
 };
 
 /** One policy: gives each start a replica. */

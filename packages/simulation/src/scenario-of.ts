@@ -36,6 +36,9 @@ export function scenarioOf(options: ScenarioOptions): Scenario {
     slots: options.slots ?? Math.ceil((SPARE * imagesPerStep * groupSize) / weight),
     concurrency: options.concurrency ?? imagesPerStep * groupSize,
     arrival: options.arrival ?? "all-at-once",
+    startsPerSecond: options.startsPerSecond ?? 500,
+    gateways: options.gateways ?? 1,
+    delaySeconds: options.delaySeconds ?? 0.002,
     durationSeconds: options.durationSeconds ?? { median: 120, sigma: 0.4 },
     seed,
   };
@@ -52,8 +55,15 @@ function replicasOf(replicas: NonNullable<ScenarioOptions["replicas"]>): Scenari
   }));
 }
 
-const WHOLE = ["groupSize", "imagesPerStep", "steps", "concurrency", "replicas"] as const;
-const POSITIVE = ["pullBytesPerSecond", "diskBytes", "slots"] as const;
+const WHOLE = [
+  "groupSize",
+  "imagesPerStep",
+  "steps",
+  "concurrency",
+  "replicas",
+  "gateways",
+] as const;
+const POSITIVE = ["pullBytesPerSecond", "diskBytes", "slots", "startsPerSecond"] as const;
 
 function check(scenario: Partial<Scenario> | { replicas: number }): void {
   const values = new Map<string, unknown>(Object.entries(scenario));

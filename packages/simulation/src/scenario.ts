@@ -38,6 +38,12 @@ export type Scenario = {
   concurrency: number;
   /** `all-at-once`: a step's rollouts arrive shuffled. `by-image`: group after group. */
   arrival: "all-at-once" | "by-image";
+  /** How fast the trainer sends those that it may have in flight. */
+  startsPerSecond: number;
+  /** Gateways that the starts are spread over at random. */
+  gateways: number;
+  /** How long the word of a gateway or a replica is on its way to a gateway. */
+  delaySeconds: number;
   /** How long a rollout runs: log-normal. */
   durationSeconds: { median: number; sigma: number };
   seed: number;
@@ -68,6 +74,12 @@ export type ScenarioOptions = {
   concurrency?: number | undefined;
   /** Default `all-at-once`. */
   arrival?: Scenario["arrival"] | undefined;
+  /** Default 500. */
+  startsPerSecond?: number | undefined;
+  /** Default 1. */
+  gateways?: number | undefined;
+  /** Default 2 ms. */
+  delaySeconds?: number | undefined;
   /** Default median 120 s, sigma 0.4. */
   durationSeconds?: Scenario["durationSeconds"] | undefined;
   /** Default 1. The same seed gives the same result, on every machine. */

@@ -50,6 +50,33 @@ describe("simulate() of the usual training run", () => {
     expect(5 * (grouped?.coldPulls ?? 0)).toBeLessThan(random?.coldPulls ?? 0);
   });
 
+  test.each([
+    [8, 1, 1.25, 0.05],
+    [8, 2, 1.251, 0.0525],
+    [32, 1, 1.501, 0.125],
+    [32, 2, 1.51, 0.135],
+  ])("for 200 steps on %i replicas with %i gateways keeps its goals", (...goals) => {
+    const [replicas, gateways, hottest, offHome] = goals;
+    const [result] = resultsOf({ replicas, gateways, steps: 200 }, ["grouped"]);
+    expect(result?.hottestMean).toBeLessThanOrEqual(hottest);
+    expect(result?.replicasPerImage).toBeLessThanOrEqual(1.01);
+    expect(result?.offHome).toBeLessThanOrEqual(offHome);
+  });
+
+  test("keeps the bound and each image in one place with a quarter of a step in flight", () => {
+    const [result] = resultsOf({ concurrency: 256 }, ["grouped"]);
+    expect(result?.hottestMean).toBeLessThanOrEqual(1.28);
+    expect(result?.replicasPerImage).toBeLessThanOrEqual(1.01);
+  });
+
+  test("keeps the bound where steps are short and the same images come soon again", () => {
+    const options = { images: IMAGES.slice(0, 200), diskBytes: 1e14 };
+    const durationSeconds = { median: 15, sigma: 0.4 };
+    const [result] = resultsOf({ ...options, durationSeconds, gateways: 2 }, ["grouped"]);
+    expect(result?.hottestMean).toBeLessThanOrEqual(1.26);
+    expect(result?.replicasPerImage).toBeLessThanOrEqual(1.01);
+  });
+
   test("on 32 replicas, two groups on each, keeps the hard bound and little more than has to leave home", () => {
     const scenario = scenarioOf({ images: IMAGES, steps: STEPS, replicas: 32 });
     const { results, offHomeOptimum } = compare(scenario, { policies: ["grouped"] });
@@ -115,7 +142,8 @@ describe("simulate()", () => {
 
   test("runs no more at once than the trainer has in flight", () => {
     const durationSeconds = { median: 100, sigma: 0 };
-    const scenario = few({ concurrency: 8, durationSeconds, pullBytesPerSecond: 1e18, steps: 1 });
+    const fast = { pullBytesPerSecond: 1e18, startsPerSecond: 1e9 };
+    const scenario = few({ ...fast, concurrency: 8, durationSeconds, steps: 1 });
     expect(simulate(scenario, "ring").wallSeconds).toBeCloseTo((80 / 8) * 100);
   });
 });

@@ -27,7 +27,7 @@ export function simulate(
 }
 
 function createRun(scenario: Scenario, policy: Policy) {
-  const { images, imageBytes, pullBytesPerSecond, concurrency } = scenario;
+  const { images, imageBytes, pullBytesPerSecond, concurrency, startsPerSecond } = scenario;
   const indexes = new Map(images.map((image, index) => [image, index]));
   const nameOf = (image: number): string => images[image] ?? "";
   const replicas = new Map<string, Replica>();
@@ -37,7 +37,9 @@ function createRun(scenario: Scenario, policy: Policy) {
     seed: scenario.seed,
     load: (id) => replicas.get(id)?.load() ?? 0,
     holding: (id, image) => replicas.get(id)?.holding(indexes.get(image) ?? -1) ?? "nothing",
-    nowSeconds: agenda.now,
+    agenda,
+    gateways: scenario.gateways,
+    delaySeconds: scenario.delaySeconds,
   });
   let homes = new Map<number, string | undefined>();
 
@@ -113,7 +115,10 @@ function createRun(scenario: Scenario, policy: Policy) {
         for (const death of deaths) change(death);
       };
 
-      while (next < Math.min(concurrency, rollouts.length)) startNext();
+      const began = agenda.now();
+      for (let at = 0; at < Math.min(concurrency, rollouts.length); at += 1) {
+        agenda.put(began + at / startsPerSecond, startNext);
+      }
       agenda.run();
       tally.stepEnded(members);
     },

@@ -19,6 +19,7 @@ const GIGABYTE = 1e9;
 /** What a machine of usual size has memory and an afternoon for. */
 const MOST_STARTS_OF_IMAGE = 10_000;
 const MOST_STEPS = 1_000_000;
+const MOST_GATEWAYS = 100;
 
 type SimulateOptions = JsonOption & {
   replicas?: ReturnType<typeof replicasOption>;
@@ -28,6 +29,9 @@ type SimulateOptions = JsonOption & {
   pullSpeed?: number;
   disk?: number;
   churn?: ReturnType<typeof churnOption>;
+  gateways?: number;
+  gatewayDelay?: number;
+  startRate?: number;
   seed?: number;
   policies?: string;
   jsonFile?: string;
@@ -35,7 +39,8 @@ type SimulateOptions = JsonOption & {
 };
 
 const NOTES = `
-Replicas are named replica-1, replica-2 and so on. The same seed gives the same result. At most 1,000 replicas.
+Gateways tell each other where groups go at once, and how many starts they have placed every 50 ms; replicas announce
+their load every 200 ms. Replicas are named replica-1, replica-2 and so on. The same seed gives the same result. At most 1,000 replicas.
 
 Columns, a row for each policy (grouped is what gateways do):
   starts with image  starts that found their image on the replica and waited for no pull
@@ -92,6 +97,17 @@ export function addSimulate(program: Command, terminal: Terminal): void {
       churnOption,
     )
     .option(
+      "--gateways <n>",
+      "that the starts are spread over, for the policy grouped (default: 1)",
+      numberOption({ min: 1, max: MOST_GATEWAYS, whole: true }),
+    )
+    .option(
+      "--gateway-delay <ms>",
+      "of what a gateway hears from others and from replicas (default: 2)",
+      numberOption({ min: 0 }),
+    )
+    .option("--start-rate <n>", "starts that come in a second (default: 500)", positive)
+    .option(
       "--seed <n>",
       "of everything random (default: 1)",
       numberOption({ min: 0, whole: true }),
@@ -133,6 +149,9 @@ async function prepared(
       pullBytesPerSecond: times(options.pullSpeed, MEGABYTE),
       diskBytes: times(options.disk, GIGABYTE),
       churn: options.churn,
+      gateways: options.gateways,
+      delaySeconds: times(options.gatewayDelay, 1 / 1000),
+      startsPerSecond: options.startRate,
       seed: options.seed,
     });
     return { scenario, policies: POLICIES.filter((policy) => names?.includes(policy) ?? true) };
