@@ -1,4 +1,4 @@
-import { ensureStubImage } from "@remote-runtime/testing";
+import { ensureStubImage, startTinyRegistry } from "@remote-runtime/testing";
 import { beforeAll, expect, test } from "vitest";
 import { apiOf, type Api } from "../support/api.ts";
 import { docker } from "../support/docker.ts";
@@ -57,7 +57,8 @@ test("an image that has the path is left alone, and so is one whose caller wants
 });
 
 test("an injected image that nobody has fails the start with its name", async () => {
-  const image = "127.0.0.1:1/absent/agent-server:1";
+  await using registry = await startTinyRegistry();
+  const image = `${registry.host}/absent/agent-server:1`;
   await using server = await startServer({ env: { INJECT: `/agent-server=${image}` } });
   const api = apiOf(server);
   const started = await api.start(stubStart(STOCK, { command: COMMAND }));

@@ -6,7 +6,7 @@ import { canonicalReference } from "./canonical-reference.ts";
 import { type ImageDisk, unboundedDisk } from "./image-disk.ts";
 import type { EngineImage, ImageEngine, OnPullProgress } from "./image-engine.ts";
 import { createPuller, type FetchOptions } from "./puller.ts";
-import { RegistryAwayError } from "./registry-away-error.ts";
+import { reworded } from "./registry-away-error.ts";
 
 export type PullPolicy = "Always" | "IfNotPresent" | "Never";
 
@@ -172,9 +172,6 @@ export function createImageStore({
       return error;
     }
     const hint = "image_pull_policy is Always, so the one on the engine is not used";
-    const message = `${error.message} (${hint})`;
-    return error instanceof RegistryAwayError
-      ? new RegistryAwayError(message, { cause: error })
-      : new ServiceError(error.code, message, { cause: error });
+    return reworded(error, `${error.message} (${hint})`);
   }
 }

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { EngineImage } from "./image-engine.ts";
 import type { InjectEngine, InjectVolume, PathKind } from "./inject-engine.ts";
 import { createInjectStore, type InjectStore } from "./inject-store.ts";
+import { RegistryAwayError } from "./registry-away-error.ts";
 
 const AGENT = { path: "/agent-server", image: "agent-server:1" };
 const never = new AbortController().signal;
@@ -34,6 +35,12 @@ describe("ready()", () => {
     });
     world.pullError = null;
     expect(await store.ready(AGENT.path, silent, never)).toMatchObject({ imageId: "sha256:1" });
+  });
+
+  test("says of a registry that is away that it is, as the pull was tried often enough then", async () => {
+    const { store, world } = scene({ held: {} });
+    world.pullError = new RegistryAwayError("dial tcp: refused");
+    await expect(store.ready(AGENT.path, silent, never)).rejects.toThrow(RegistryAwayError);
   });
 
   test.each<[PathKind, string]>([

@@ -3,6 +3,7 @@ import type { EngineImage } from "./image-engine.ts";
 import type { ImageStore } from "./image-store.ts";
 import type { InjectEngine, InjectSource } from "./inject-engine.ts";
 import type { InjectMapping } from "./inject-mapping.ts";
+import { reworded } from "./registry-away-error.ts";
 
 /** A path of an image that is ready to be mounted. */
 export type Injection = {
@@ -114,8 +115,8 @@ export function createInjectStore({ engine, images, mappings }: InjectStoreOptio
         const volume = volumeOf(mapping, { path, imageId: id });
         return { path, image, imageId: id, volume: await unlessAborted(volume, says, signal) };
       } catch (error) {
-        const { code, message } = ServiceError.from(error);
-        throw new ServiceError(code, `INJECT ${path}=${image}: ${message}`, { cause: error });
+        const known = ServiceError.from(error);
+        throw reworded(known, `INJECT ${path}=${image}: ${known.message}`);
       }
     },
     async tend() {

@@ -6,3 +6,11 @@ export class RegistryAwayError extends ServiceError {
     super("unavailable", message, options);
   }
 }
+
+/** The same error in other words: that a registry is away stays known. */
+export function reworded(error: ServiceError, message: string): ServiceError {
+  const options = { cause: error };
+  return error instanceof RegistryAwayError
+    ? new RegistryAwayError(message, options)
+    : new ServiceError(error.code, message, options);
+}
