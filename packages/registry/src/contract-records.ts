@@ -109,6 +109,24 @@ export function describeRecordContract(make: () => Promise<RegistryFixture>): vo
     expect(await registry.record(A)).toEqual(foreign);
   });
 
+  test("putRecord() does not undo a stop, and keeps its time", async () => {
+    await using fixture = await make();
+    const { registry, other, elapse } = fixture;
+    const ended = exampleRecord(A, { desired: "stopped", verdict: "stopped", endedAt: 1 });
+    await registry.putRecord(exampleRecord(A));
+    expect(await other.putRecord(ended, SOON_MS)).toBeUndefined();
+    for (const desired of ["running", "paused"] as const) {
+      expect(await registry.putRecord(exampleRecord(A, { desired }))).toBe("replica-1");
+    }
+    expect(await registry.recordsOfReplica("replica-1", { live: true })).toEqual([]);
+    expect(await registry.recordsOfReplica("replica-1")).toEqual([ended]);
+    const later = { ...ended, lastLogs: "done" };
+    expect(await registry.putRecord(later, SOON_MS)).toBeUndefined();
+    expect(await other.record(A)).toEqual(later);
+    elapse(SOON_MS);
+    await eventually(async () => expect(await registry.record(A)).toBeUndefined());
+  });
+
   test("takeOver() moves the record from the named replica and no other", async () => {
     await using fixture = await make();
     const { registry, other } = fixture;

@@ -1,6 +1,7 @@
 import { ServiceError } from "@remote-runtime/protocol";
 import { z } from "zod";
 import { createChangeListeners, type ChangeListeners } from "./change-listeners.ts";
+import { isStopped } from "./is-stopped.ts";
 import { createMemoryEntries } from "./memory-entries.ts";
 import { memoryPins } from "./memory-pins.ts";
 import { memoryPresence } from "./memory-presence.ts";
@@ -112,6 +113,9 @@ function records(deps: { open: Open; now: () => number; sessions: Sessions }): R
       open(() => {
         const owner = ownerOf(record.id);
         if (owner !== undefined && owner !== record.replicaId) return owner;
+        if (record.desired !== "stopped" && isStopped(entries.get(record.id)?.text)) {
+          return record.replicaId;
+        }
         const expiresAt = now() + (ttlMs ?? Number.POSITIVE_INFINITY);
         entries.set(record.id, { text: JSON.stringify(record), expiresAt });
         if (ttlMs !== undefined) sessions.release(record, record.id);

@@ -2,14 +2,17 @@ import { NOW, TEXT, TEXT_FIELD } from "./lua.ts";
 
 export const RECORD_SCRIPTS = {
   /**
-   * record, recordIndex, session | body, ttlMs or '', id, replica id → the replica that has it: then nothing is written.
+   * record, recordIndex, session | body, ttlMs or '', id, replica id, desired → the replica that has it, where that is
+   * another or the runtime was stopped and would not be any more: then nothing is written.
    * With a time the session is free, unless another runtime holds it.
    */
   putRecord: {
     numberOfKeys: 3,
     lua: `${NOW}${TEXT}${TEXT_FIELD}
-local owner = field(text(KEYS[1]), 'replicaId')
+local stored = text(KEYS[1])
+local owner = field(stored, 'replicaId')
 if owner ~= '' and owner ~= ARGV[4] then return owner end
+if ARGV[5] ~= 'stopped' and field(stored, 'desired') == 'stopped' then return ARGV[4] end
 local expires = '+inf'
 if ARGV[2] == '' then
   redis.call('SET', KEYS[1], ARGV[1])

@@ -26,10 +26,10 @@ export function redisRecords(
 > {
   return {
     async putRecord(record, ttlMs) {
-      const { id, replicaId } = record;
+      const { id, replicaId, desired } = record;
       const places = [keys.record(id), keys.recordIndex(replicaId), keys.session(record)];
       const ttl = ttlMs === undefined ? "" : wholeMs(ttlMs);
-      const values = [JSON.stringify(record), ttl, id, replicaId];
+      const values = [JSON.stringify(record), ttl, id, replicaId, desired];
       const owner = await link.call((redis) => redis.putRecord(...places, ...values));
       return Owner.parse(owner) ?? undefined;
     },

@@ -83,7 +83,7 @@ export interface Registry {
   /**
    * Writes the record; with `ttlMs` it is forgotten after that time, and not live from now on (ended runtimes), and its
    * session is given back in the same step, if it still holds it. Where the stored one belongs to another replica nothing is
-   * written, and that replica's id is returned.
+   * written, and that replica's id is returned; so is the replica's own where it would undo a stop.
    */
   putRecord(record: RuntimeRecord, ttlMs?: number): Promise<string | undefined>;
   /** Gives the record with its remaining time to another replica, and returns it; `undefined` if `from` does not have it. */

@@ -1,6 +1,7 @@
 import { ServiceError } from "@remote-runtime/protocol";
 import type { DatabaseSync } from "node:sqlite";
 import { createChangeListeners, type ChangeListeners } from "./change-listeners.ts";
+import { isStopped } from "./is-stopped.ts";
 import { moveRecord } from "./move-record.ts";
 import { parseEntry } from "./parse-entry.ts";
 import { RuntimeRecord } from "./record.ts";
@@ -126,8 +127,10 @@ function records(deps: { db: DatabaseSync; open: Open; now: () => number }): Rec
   return {
     putRecord: (record, ttlMs) =>
       open(() => {
-        const owner = get.get(record.id, now())?.["replica_id"];
+        const stored = get.get(record.id, now());
+        const owner = stored?.["replica_id"];
         if (owner !== undefined && owner !== record.replicaId) return String(owner);
+        if (record.desired !== "stopped" && isStopped(stored?.["body"])) return record.replicaId;
         const expiresAt = ttlMs === undefined ? null : expiry(now(), ttlMs);
         // First: one whose end is not on record yet claims its session again.
         if (ttlMs !== undefined) release.run(record.owner, record.sessionId, record.id);

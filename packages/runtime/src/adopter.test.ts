@@ -285,6 +285,19 @@ test("a runtime that a gateway has ended meanwhile is ended, not written anew", 
   expect(await world.registry.record(id)).toMatchObject({ desired: "stopped" });
 });
 
+test("a runtime that a gateway has ended is ended by the next write of a replica that did not notice", async () => {
+  const { world, life, id } = await startIn(createWorld());
+  const record = await world.registry.record(id);
+  if (!record) throw new Error("no record");
+  await world.registry.putRecord({ ...record, desired: "stopped", verdict: "stopped", endedAt: 1 });
+  life.pause(id);
+  await world.clock.settle();
+  expect(life.get(id)).toMatchObject({ desired: "stopped", verdict: "stopped" });
+  expect(world.engine.containers.has(id)).toBe(false);
+  expect(await world.registry.record(id)).toMatchObject({ desired: "stopped" });
+  expect(await world.registry.recordsOfReplica(REPLICA, { live: true })).toEqual([]);
+});
+
 test("containers of other replicas are left alone", async () => {
   const { world, life, id } = await startIn(createWorld());
   const heir = await world.beginAndRun({ replicaId: "replica-2" });

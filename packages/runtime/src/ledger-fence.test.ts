@@ -41,3 +41,20 @@ describe("a runtime that another replica has taken over", () => {
     expect(await registry.record(record.id)).toBeUndefined();
   });
 });
+
+describe("a runtime that a gateway has ended", () => {
+  test("is not written anew, claims no session, and is reported", async () => {
+    const { ledger, registry, ended, lost, settle } = await bench();
+    await registry.putRecord(stopped());
+    ledger.reclaim(record);
+    await settle();
+    expect(ended).toEqual([record.id]);
+    expect(lost).toEqual([]);
+    expect(await registry.record(record.id)).toEqual(stopped());
+    expect(await registry.sessionHolder(KEY)).toBeUndefined();
+    await expect(ledger.accept(record)).rejects.toMatchObject({
+      code: "conflict",
+      message: expect.stringContaining("has been stopped"),
+    });
+  });
+});

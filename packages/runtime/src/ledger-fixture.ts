@@ -10,6 +10,7 @@ type Bench = {
   log: string[];
   latest: Map<string, RuntimeRecord>;
   lost: string[][];
+  ended: string[];
   replaced: string[];
   settle: () => Promise<void>;
   advance: (ms: number) => Promise<void>;
@@ -23,12 +24,14 @@ export async function bench(
   const write = (_details: object, message: string): void => void log.push(message);
   const latest = new Map<string, RuntimeRecord>();
   const lost: string[][] = [];
+  const ended: string[] = [];
   const replaced: string[] = [];
   const ledger = createLedger({
     registry: change(registry),
     replicaId: REPLICA,
     latest: (id) => latest.get(id),
     onLost: (id, owner) => void lost.push([id, owner]),
+    onStopped: (id) => void ended.push(id),
     onReplaced: (id) => void replaced.push(id),
     clock,
     log: { info: write, warn: write },
@@ -40,6 +43,7 @@ export async function bench(
     log,
     latest,
     lost,
+    ended,
     replaced,
     settle: clock.settle,
     advance: clock.advance,

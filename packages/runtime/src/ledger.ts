@@ -45,6 +45,8 @@ export type LedgerOptions = {
   latest: (id: string) => RuntimeRecord | undefined;
   /** A write was refused, as that other replica has taken the runtime over. */
   onLost: (id: string, owner: string) => void;
+  /** A write was refused, as a gateway has ended the runtime while this replica seemed to be gone. */
+  onStopped: (id: string) => void;
   /** Its session has another live runtime: two were started while the registry could not say so. */
   onReplaced: (id: string) => void;
   clock: Pick<Clock, "now">;
@@ -110,7 +112,8 @@ export function createLedger(options: LedgerOptions): Ledger {
     const isEnded = record.desired === "stopped";
     try {
       const owner = await registry.putRecord(record, isEnded ? ENDED_MS : undefined);
-      if (owner !== undefined) options.onLost(id, owner);
+      if (owner === record.replicaId) options.onStopped(id);
+      else if (owner !== undefined) options.onLost(id, owner);
       else if (isUnclaimed && !isEnded) await claimLate(record);
     } catch (error) {
       if (isUnclaimed) unclaimed.add(id);
@@ -229,6 +232,7 @@ function remembered(record: RuntimeRecord): RuntimeRecord {
 }
 
 /** Only where this process stood still for so long in the middle of a start that it was taken for gone. */
-function takenOver({ id }: RuntimeRecord, owner: string): ServiceError {
-  return new ServiceError("conflict", `the runtime ${id} is with replica ${owner} now`);
+function takenOver({ id, replicaId }: RuntimeRecord, owner: string): ServiceError {
+  const fate = owner === replicaId ? "has been stopped" : `is with replica ${owner} now`;
+  return new ServiceError("conflict", `the runtime ${id} ${fate}`);
 }

@@ -91,6 +91,7 @@ export function createRuntimes(options: RuntimesOptions): Runtimes {
     ...options,
     latest: (id) => entries.get(id)?.record,
     onLost: lose,
+    onStopped: (id) => void stop(id),
     onReplaced(id) {
       const entry = entries.get(id);
       if (entry) note(entry, clock.now(), "Replaced", "another runtime has its session");

@@ -172,7 +172,7 @@ describe("openQuickLane()", () => {
   test("stops reading where its answers are not read, and loses none", async () => {
     let answered = 0;
     const quick = { ...createLargeQuick(), observe: () => void (answered += 1) };
-    const { server } = createEcho(quick);
+    const { server, given } = createEcho(quick);
     openQuickLane(server, quick);
     const { client } = enter(server);
     const ids = Array.from({ length: 30 }, (_, i) => `n${i}`);
@@ -189,6 +189,36 @@ describe("openQuickLane()", () => {
     await once(client, "close");
     expect(received.match(/n\d+(?=xxx)/g)).toEqual(ids);
     expect(received.match(/x{20000}/g)).toHaveLength(ids.length);
+    expect(given()).toBe(0);
+  });
+
+  test("ends connections without a word after answers that were read late, or never", async () => {
+    // More than the buffers of a connection hold.
+    const size = 20_000_000;
+    const quick = { ...createQuick(), admit: () => () => "x".repeat(size) };
+    const timeouts = {
+      headersTimeout: 300,
+      keepAliveTimeout: 300,
+      connectionsCheckingInterval: 10,
+    };
+    const server = createServer(timeouts);
+    openQuickLane(server, quick);
+    await listening(server, async (connectNow) => {
+      const reading = connectNow();
+      let [length, received] = [0, ""];
+      reading.on("data", (chunk: Buffer) => {
+        length += chunk.length;
+        received += chunk.toString("latin1").replace(/x+/, "x");
+      });
+      reading.write(item("a"));
+      const unread = once(server, "connection");
+      connectNow().pause().write(item("a"));
+      const [socket] = (await unread) as [Socket];
+      await Promise.all([once(reading, "close"), once(socket, "close")]);
+      expect(length).toBeGreaterThan(size);
+      expect(received.match(/^HTTP.*$/gm)).toEqual(["HTTP/1.1 200 OK"]);
+      expect(received).not.toContain("408");
+    });
   });
 
   test("ends its connections after what has been answered, or at once", async () => {

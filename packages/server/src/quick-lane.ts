@@ -25,7 +25,8 @@ const MOST_HEAD_BYTES = 8 * 1024;
  * Answers plain requests before `node:http`, whose objects and streams cost more than the answer. A connection stays here
  * while each chunk of it is one whole request in its simplest form, which `quick` answers. With the first one that is
  * anything else the connection is the server's for good, that chunk included: nothing is refused here, no rest of a request
- * is waited for, and no byte is read by two parsers. Silence lasts as long as the server would have it, and ends without a word.
+ * is waited for, and no byte is read by two parsers. Silence lasts as long as the server would have it, and ends without a word; so does
+ * an answer that nobody reads.
  *
  * It takes the place of the listeners for `connection`, so those of the server have to be there already.
  */
@@ -43,17 +44,17 @@ export function openQuickLane(server: Server, quick: QuickAnswers): QuickLane {
       if (body === undefined) {
         leave();
         socket.unshift(chunk);
-        giveAway();
+        for (const listener of behind) Reflect.apply(listener, server, [socket]);
         return;
       }
       const { text, encoding } = write(body);
       const isTaken = socket.write(text, encoding);
       quick.observe((performance.now() - startedAt) / 1000);
       if (isTaken) return;
-      // Somebody asks and does not read: the server knows how to wait.
-      leave();
-      giveAway();
+      // Somebody asks and does not read. The server is not given it: without a request it would soon end it with a 408.
+      socket.pause().once("drain", resume);
     }
+    const resume = (): void => void socket.resume();
     const onFirst = (): void =>
       void socket.setTimeout(server.keepAliveTimeout + KEEP_ALIVE_SPARE_MS);
     const onEnd = (): void => void socket.end();
@@ -64,9 +65,6 @@ export function openQuickLane(server: Server, quick: QuickAnswers): QuickLane {
       sockets.delete(socket);
       socket.setTimeout(0).off("timeout", destroy).off("error", destroy);
       socket.off("data", onData).off("end", onEnd).off("close", onClose);
-    }
-    function giveAway(): void {
-      for (const listener of behind) Reflect.apply(listener, server, [socket]);
     }
 
     sockets.add(socket);
