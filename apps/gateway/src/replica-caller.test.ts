@@ -42,6 +42,16 @@ describe("createReplicaCaller()", () => {
     },
   );
 
+  test.each([
+    ["itself", new Response("{}", { headers: { "x-replica-instance": replica.instance } }), true],
+    ["as before it named itself", new Response("{}"), true],
+    ["as another process", new Response("{}", { headers: { "x-replica-instance": "b" } }), false],
+    ["with an error", new Response("{}", { status: 503 }), false],
+  ])("answers() when the address answers %s", async (_, answer, isThere) => {
+    const { caller } = create(async () => answer);
+    expect(await caller.answers(replica)).toBe(isThere);
+  });
+
   test("throws what the replica itself says, which is no silence", async () => {
     const refusal = { detail: "the engine does not answer", error: "" };
     const { caller, call } = create(async () => Response.json(refusal, { status: 503 }));

@@ -9,6 +9,7 @@ import {
 import {
   BASE_URL_HEADER,
   bearerOf,
+  INSTANCE_HEADER,
   PLACEMENT_HEADER,
   ROUTING_HEADER,
   ServiceError,
@@ -50,7 +51,7 @@ export interface ReplicaCaller {
   call<K extends ReplicaRouteName>(call: ReplicaCall<K>): Promise<CallOutput<ReplicaRoutes[K]>>;
   /** The same of `GET /list`, whose runtimes stay as the replica has written them. */
   list(call: Omit<ReplicaCall<"list">, "route">): Promise<ListPart>;
-  /** Whether it answers at all, asked within a second. */
+  /** Whether this very process answers at all, asked within a second. */
   answers(replica: ReplicaInfo): Promise<boolean>;
   /** Whether it did not answer a moment ago: asking it again would most likely only take time. */
   isSilent(replica: ReplicaInfo): boolean;
@@ -103,12 +104,20 @@ export function createReplicaCaller(options: ReplicaCallerOptions): ReplicaCalle
   return {
     baseUrl,
     async answers(replica) {
-      const client = createClient({ baseUrl: replica.internalUrl });
-      const answer = client.call("health", {}, { timeoutMs: HEALTH_TIMEOUT_MS });
-      return answer.then(
-        () => true,
-        () => false,
-      );
+      const send = fetchOf?.(replica) ?? fetch;
+      try {
+        const answer = await send(`${replica.internalUrl}/health`, {
+          redirect: "manual",
+          signal: AbortSignal.timeout(HEALTH_TIMEOUT_MS),
+        });
+        await answer.body?.cancel();
+        // Whoever has its address since would keep it in the ring for ever.
+        const instance = answer.headers.get(INSTANCE_HEADER) ?? replica.instance;
+        return answer.ok && instance === replica.instance;
+      } catch {
+        // Nobody listens, or nobody answers in time.
+        return false;
+      }
     },
     isSilent: ({ internalUrl }) => silences.has(internalUrl),
     hasSilent: silences.any,

@@ -51,11 +51,12 @@ export function createSessionFinder({
     return answer && from ? { found: { answer, replica: from.replica }, silent } : { silent };
   }
 
+  /** `undefined`: the registry has gone away meanwhile, and by its id alone nobody has it. */
   async function holdingBy(
     id: string,
     except: ReadonlySet<string>,
     owner: string,
-  ): Promise<Holding> {
+  ): Promise<Holding | undefined> {
     const found = await records.record(id, owner);
     const record = found.kind === "found" ? found.value : undefined;
     if (record?.verdict === "replica_lost" && record.desired !== "stopped") {
@@ -66,6 +67,7 @@ export function createSessionFinder({
     // What has failed can be started anew anywhere, but where it was its remains are cleared away.
     if (replica && (!replica.draining || !record || isLive(record)))
       return { kind: "here", replica };
+    if (found.kind === "registry-away") return undefined;
     return record && isLive(record) ? { kind: "away", record } : { kind: "none", sure: true };
   }
 
@@ -84,7 +86,9 @@ export function createSessionFinder({
 
     async holding(sessionId, except, context) {
       const holder = await records.holder(sessionId, context.owner);
-      if (holder.kind === "found") return holdingBy(holder.value, except, context.owner);
+      const holding =
+        holder.kind === "found" ? await holdingBy(holder.value, except, context.owner) : undefined;
+      if (holding) return holding;
       const sure = holder.kind === "none";
       if (sure && directory.isSettled()) return { kind: "none", sure };
       const replica = (await askAround(sessionId, context)).found?.replica;

@@ -1,7 +1,8 @@
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import { expect, onTestFinished, test } from "vitest";
-import { answersHealth, INSTANCE_HEADER } from "./id-clash.ts";
+import { INSTANCE_HEADER } from "@remote-runtime/protocol";
+import { answersHealth } from "./id-clash.ts";
 
 async function listen(answer: RequestListener): Promise<string> {
   const server = createServer(answer).listen(0, "127.0.0.1");

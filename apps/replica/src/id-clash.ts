@@ -1,8 +1,7 @@
+import { INSTANCE_HEADER } from "@remote-runtime/protocol";
 import type { ReplicaInfo } from "@remote-runtime/registry";
 import { ConfigError } from "@remote-runtime/server";
 
-/** A replica's /health says with it which process answers. */
-export const INSTANCE_HEADER = "X-Replica-Instance";
 const HEALTH_DEADLINE_MS = 1_000;
 
 /** Whether the very process that announced itself so answers where it said; whoever has its address since does not count. */

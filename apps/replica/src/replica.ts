@@ -1,6 +1,11 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import { newRuntimeId, replicaRoutes, replicaTagOf } from "@remote-runtime/protocol";
+import {
+  INSTANCE_HEADER,
+  newRuntimeId,
+  replicaRoutes,
+  replicaTagOf,
+} from "@remote-runtime/protocol";
 import { createSandboxProxy, parseSandboxTarget, type SandboxTarget } from "@remote-runtime/proxy";
 import type { Registry } from "@remote-runtime/registry";
 import { createRuntimes, systemClock, type Endpoint } from "@remote-runtime/runtime";
@@ -22,7 +27,7 @@ import { connectEngine } from "./connect-engine.ts";
 import { createDrain } from "./drain.ts";
 import { findPublishedHost } from "./find-published-host.ts";
 import { createHandlers } from "./handlers.ts";
-import { answersHealth, INSTANCE_HEADER } from "./id-clash.ts";
+import { answersHealth } from "./id-clash.ts";
 import { createImageService } from "./image-service.ts";
 import { createMembership } from "./membership.ts";
 import { measureDisk } from "./measure-disk.ts";

@@ -119,7 +119,11 @@ export function createGroups({
   /** All end with the step: what is still expected of one that is over would take the room of the next. */
   function endOld({ now, totalLoad }: Moment): void {
     const isOver = totalLoad < FEW * crowd;
-    if (isOver) [crowd, leftOver] = [0, totalLoad];
+    if (isOver) {
+      [crowd, leftOver] = [0, totalLoad];
+      // A replica that has died announces no more.
+      unannounced.clear();
+    }
     crowd = Math.max(crowd, totalLoad - leftOver);
     for (const [image, group] of groups) {
       if (!isOver && now < group.expiresAtMs && groups.size <= maxGroups) break;

@@ -3,3 +3,5 @@ export const BASE_URL_HEADER = "x-runtime-base-url";
 export const ROUTING_HEADER = "x-runtime-routing";
 /** with this why it sent a start there, in one word: it shows in the events of the runtime. */
 export const PLACEMENT_HEADER = "x-runtime-placement";
+/** With this a replica's `/health` says which process answers. */
+export const INSTANCE_HEADER = "x-replica-instance";

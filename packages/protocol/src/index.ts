@@ -5,7 +5,12 @@ export { BuildStatus } from "./build-route.ts";
 export { describeIssues } from "./describe-issues.ts";
 export { dialectOf } from "./dialect.ts";
 export { errorBody, ServiceError, statusOf, type ErrorBody, type ErrorCode } from "./error.ts";
-export { BASE_URL_HEADER, PLACEMENT_HEADER, ROUTING_HEADER } from "./forwarding-header.ts";
+export {
+  BASE_URL_HEADER,
+  INSTANCE_HEADER,
+  PLACEMENT_HEADER,
+  ROUTING_HEADER,
+} from "./forwarding-header.ts";
 export { newRuntimeId, replicaTagOf, RUNTIME_ID, tagOf } from "./id.ts";
 export { openApiDocument, type OpenApiDocument } from "./openapi.ts";
 export { fillPortPlaceholder } from "./port-placeholder.ts";
