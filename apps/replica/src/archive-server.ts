@@ -1,4 +1,10 @@
-import type { ArchiveEngine, ImageStore } from "@remote-runtime/image";
+import {
+  canonicalReference,
+  type ArchiveEngine,
+  type EngineImage,
+  type ImageDisk,
+  type ImageStore,
+} from "@remote-runtime/image";
 import { ServiceError } from "@remote-runtime/protocol";
 import type { Log } from "@remote-runtime/runtime";
 import {
@@ -14,6 +20,8 @@ export const ARCHIVE_PATH = "/images/archive";
 export type ArchiveServerOptions = {
   images: Pick<ImageStore, "held">;
   engine: Pick<ArchiveEngine, "save">;
+  /** Makes room for the archive, which the engine writes to its disk before it gives any of it. */
+  disk: Pick<ImageDisk, "within" | "used" | "keep">;
   keyring: Keyring;
   log: Log;
   /** At once; the others are told to ask elsewhere. Default 2. */
@@ -28,14 +36,15 @@ const SILENCE_MS = 5 * 60_000;
  * key may ask: a sandbox of the image would show as much.
  */
 export function mountArchives(app: App, options: ArchiveServerOptions): void {
-  const { images, engine, keyring, log, maxServed = 2 } = options;
+  const { images, engine, disk, keyring, log, maxServed = 2 } = options;
   let served = 0;
   const relief = createBufferRelief();
 
   app.get(ARCHIVE_PATH, async function serveArchive(context) {
     authenticate(context.req.raw.headers, keyring);
     const reference = context.req.query("image") ?? "";
-    if (!(await images.held(reference))) {
+    const image = await images.held(reference);
+    if (!image) {
       throw new ServiceError("not_found", `image: ${reference} is not on this engine`);
     }
     if (served >= maxServed) {
@@ -43,7 +52,7 @@ export function mountArchives(app: App, options: ArchiveServerOptions): void {
     }
     served += 1;
     const release = relief.hold();
-    return streamAnswer(context.env, (gone) => followed(reference, gone), {
+    return streamAnswer(context.env, (gone) => followed(reference, image, gone), {
       type: "application/x-tar",
       onEnd(error) {
         served -= 1;
@@ -53,18 +62,32 @@ export function mountArchives(app: App, options: ArchiveServerOptions): void {
     });
   });
 
-  async function* followed(reference: string, gone: AbortSignal): AsyncGenerator<Uint8Array> {
+  async function* followed(
+    reference: string,
+    { id, sizeBytes }: EngineImage,
+    gone: AbortSignal,
+  ): AsyncGenerator<Uint8Array> {
+    disk.used(id);
+    // Room must not be made by removing what is copied.
+    const letGo = disk.keep([canonicalReference(reference), id]);
     const silence = new AbortController();
     const timer = setTimeout(() => silence.abort(), SILENCE_MS);
     timer.unref();
     try {
       const signal = AbortSignal.any([gone, silence.signal]);
-      for await (const chunk of await engine.save(reference, signal)) {
+      const what = `copy of ${reference}`;
+      // Whoever copies is told nothing but bytes, and gives up by itself.
+      const onWait = (): void => undefined;
+      const archive = await disk.within({ what, sizeBytes, onWait, signal }, (aborting) =>
+        engine.save(reference, aborting),
+      );
+      for await (const chunk of archive) {
         yield chunk;
         timer.refresh();
       }
     } finally {
       clearTimeout(timer);
+      letGo();
     }
   }
 }

@@ -236,7 +236,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     context.header(INSTANCE_HEADER, instance);
   });
   mountRoutes(app, replicaRoutes, handlers, { keyring });
-  mountArchives(app, { images, engine, keyring, log });
+  mountArchives(app, { images, engine, disk, keyring, log });
   measureRuntimes(metrics, runtimes);
   measureDisk(metrics, disk);
   const baseHost = wildcardBase === null ? undefined : new URL(wildcardBase).hostname;

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { ReplicaInfo } from "@remote-runtime/registry";
 import { createApp, createKeyring, createLog, listen } from "@remote-runtime/server";
 import { describe, expect, test, vi } from "vitest";
-import { mountArchives } from "./archive-server.ts";
+import { mountArchives, type ArchiveServerOptions } from "./archive-server.ts";
 import { replicaInfo } from "./replica-info-example.ts";
 import { createSiblings } from "./siblings.ts";
 
@@ -13,15 +13,27 @@ const image = { ...held, sizeBytes: 3_000_000, createdAt: 0 };
 const log = createLog({ name: "test", level: "silent" });
 const { signal: never } = new AbortController();
 
+const roomy: ArchiveServerOptions["disk"] = {
+  within: (use, work) => work(use.signal),
+  used: () => undefined,
+  keep: () => () => undefined,
+};
+
 type Save = (signal: AbortSignal) => AsyncIterable<Uint8Array>;
 
 /** A replica that serves what `save` gives as the archive of the one image. */
-async function serving(id: string, save: Save, change: Partial<ReplicaInfo> = {}) {
+async function serving(
+  id: string,
+  save: Save,
+  change: Partial<ReplicaInfo> = {},
+  disk: ArchiveServerOptions["disk"] = roomy,
+) {
   const ending = new AbortController();
   const app = createApp({ log });
   mountArchives(app, {
     images: { held: async (reference) => (reference === IMAGE ? image : undefined) },
     engine: { save: async (_, signal) => save(signal) },
+    disk,
     keyring: createKeyring([{ name: "alice", key: KEY }]),
     log,
     maxServed: 1,
@@ -150,6 +162,32 @@ describe("GET /images/archive", () => {
     await using one = await serving("one", whole);
     expect((await ask(one.url, IMAGE, "wrong")).status).toBe(401);
     expect((await ask(one.url, "docker.io/library/absent:1")).status).toBe(404);
+  });
+
+  test("waits for room on the disk, where the image counts as used and is kept meanwhile", async () => {
+    const room = Promise.withResolvers<void>();
+    const told: unknown[] = [];
+    const disk: typeof roomy = {
+      async within({ what, sizeBytes, signal }, work) {
+        told.push(what, sizeBytes);
+        await room.promise;
+        return work(signal);
+      },
+      used: (used) => told.push(used),
+      keep: (names) => {
+        told.push(names);
+        return () => told.push("let go");
+      },
+    };
+    const save = vi.fn(whole);
+    await using one = await serving("one", save, {}, disk);
+    const answer = await ask(one.url);
+    await vi.waitUntil(() => told.length === 4);
+    expect(told).toEqual([image.id, [IMAGE, image.id], `copy of ${IMAGE}`, image.sizeBytes]);
+    expect(save).not.toHaveBeenCalled();
+    room.resolve();
+    expect(await answer.text()).toBe("layers");
+    await vi.waitUntil(() => told.at(-1) === "let go");
   });
 
   test("serves so many at once, and another when one is done or gone", async () => {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { ServiceError } from "@remote-runtime/protocol";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { BuildEngine, EngineBuild } from "./build-engine.ts";
+import { unboundedDisk } from "./image-disk.ts";
 import { createBuilds, type BuildRequest, type BuildsOptions } from "./builds.ts";
 
 let folder: string;
@@ -59,6 +60,28 @@ function fixture(options: Partial<BuildsOptions> = {}) {
 }
 
 describe("createBuilds()", () => {
+  test("keeps what is built on the disk until it is pushed and ten minutes longer, what fails no longer", async () => {
+    const release = vi.fn();
+    const keep = vi.fn(() => release);
+    const published = Promise.withResolvers<void>();
+    const publish = vi.fn(() => published.promise);
+    const disk = { ...unboundedDisk, keep };
+    const { submit, running, ended } = fixture({ disk, publisher: { publish } });
+    const id = submit();
+    await vi.waitUntil(() => running.length === 1);
+    expect(keep).toHaveBeenCalledWith(["docker.io/library/a:1", "docker.io/library/a:2"]);
+    running[0]?.succeed();
+    await vi.waitUntil(() => publish.mock.calls.length === 1);
+    expect(release).not.toHaveBeenCalled();
+    published.resolve();
+    await ended(id);
+    const failed = submit({ digest: "other" });
+    await vi.waitUntil(() => running.length === 2);
+    running[1]?.fail(new Error("broken"));
+    await ended(failed);
+    expect(release.mock.calls).toEqual([[600_000], [0]]);
+  });
+
   test("is a success only when the image is where it is to be had, and else says why not", async () => {
     const published = Promise.withResolvers<void>();
     const publish = vi.fn(() => published.promise);

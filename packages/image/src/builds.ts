@@ -4,6 +4,7 @@ import { ServiceError, type BuildStatus } from "@remote-runtime/protocol";
 import type { BuildEngine } from "./build-engine.ts";
 import { createBuildLog, type BuildLog } from "./build-log.ts";
 import { createBuildQueue } from "./build-queue.ts";
+import { canonicalReference } from "./canonical-reference.ts";
 import type { Publisher } from "./publisher.ts";
 import { type ImageDisk, unboundedDisk } from "./image-disk.ts";
 
@@ -69,6 +70,8 @@ type Asked = { owner: string; build: Build };
 
 const MAX_LOG_BYTES = 16 * 1024 * 1024;
 const MOST_KEPT = 1000;
+/** Who waits for a build asks every half minute, and then starts it: until then it may be the only copy. */
+const STAYS_MS = 10 * 60_000;
 
 /** Builds images on one engine, `maxBuilds` at a time. What it knows of them ends with the process, as the builds do. */
 export function createBuilds(options: BuildsOptions): Builds {
@@ -85,6 +88,7 @@ export function createBuilds(options: BuildsOptions): Builds {
     const signal = AbortSignal.any([deadline, closing.signal]);
     build.outcome = { status: "WORKING", error: "" };
     const onLog = (text: string): void => build.log.write(text);
+    const release = disk.keep(references.map(canonicalReference));
     try {
       signal.throwIfAborted();
       const onWait = (reason: string): void => onLog(`${reason}\n`);
@@ -102,6 +106,7 @@ export function createBuilds(options: BuildsOptions): Builds {
       build.outcome = outcomeOf(error, build);
       if (build.outcome.status === "INTERNAL_ERROR") log.warn({ err: error }, "a build broke off");
     }
+    release(build.outcome.status === "SUCCESS" ? STAYS_MS : 0);
     build.isOver = true;
     active.delete(build.key);
     await discard(request);

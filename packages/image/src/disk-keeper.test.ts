@@ -80,6 +80,19 @@ describe("createDiskKeeper()", () => {
     });
   });
 
+  test("leaves what is kept, and so long after as was said", async () => {
+    const { disk, keeper, pass, bring } = bench();
+    const release = keeper.keep([canonical("a:1")]);
+    await bring("a:1", 300);
+    disk.otherBytes = 600;
+    await pass(30);
+    release(60_000);
+    await pass(50);
+    expect(disk.removed).toEqual([]);
+    await pass(20);
+    expect(disk.removed).toEqual(["a:1"]);
+  });
+
   test("remembers the size of what it removed, and counts it when it comes again", async () => {
     const { disk, keeper, pass, bring } = bench();
     for (const name of ["a:1", "b:1", "c:1"]) {

@@ -7,6 +7,7 @@ import type { Keeping } from "./evictable.ts";
 import { createEvictor, type EvictorOptions } from "./evictor.ts";
 import type { ImageDisk } from "./image-disk.ts";
 import { createImageUsage } from "./image-usage.ts";
+import { createKeptNames } from "./kept-names.ts";
 import { canonicalNames } from "./canonical-names.ts";
 
 /** Since this process began, and as last seen. */
@@ -57,6 +58,7 @@ const MOST_REMEMBERED = 10_000;
 export function createDiskKeeper(options: DiskKeeperOptions): DiskKeeper {
   const { engine, policy, now, sleep, log, isPinned = () => false } = options;
   const usage = createImageUsage({ engine, now });
+  const kept = createKeptNames(now);
   /** By name, what came free when it was removed, which is what it takes when it is pulled again. */
   const gone = new Map<string, number>();
   const figures: DiskFigures = {
@@ -73,7 +75,7 @@ export function createDiskKeeper(options: DiskKeeperOptions): DiskKeeper {
     engine,
     usage,
     keeping: { scope: policy.scope, isPinned, isHomed: options.isHomed },
-    wanted: () => withIds([...options.used(), ...options.kept()]),
+    wanted: () => withIds([...options.used(), ...options.kept(), ...kept.names()]),
     onEvicted(image, freedBytes) {
       add(figures.evicted, image.sizeBytes);
       for (const name of canonicalNames(image.names)) remember(name, freedBytes);
@@ -148,6 +150,7 @@ export function createDiskKeeper(options: DiskKeeperOptions): DiskKeeper {
       }
     },
     used: usage.used,
+    keep: kept.keep,
     async brought(reference, { id, sizeBytes }) {
       usage.used(id);
       const name = canonicalReference(reference);

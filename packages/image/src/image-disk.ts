@@ -9,6 +9,8 @@ export interface ImageDisk {
   ): Promise<T>;
   /** A start uses the image with this content id. */
   used(id: string): void;
+  /** Images of these canonical references and content ids stay until the answer is called, and so many milliseconds longer (default 0). */
+  keep(names: readonly string[]): (lingerMs?: number) => void;
   /** This server has pulled (with a size) or built the image: it may remove it some time. Throws nothing. */
   brought(reference: string, image: { id: string; sizeBytes?: number }): Promise<void>;
 }
@@ -17,5 +19,6 @@ export interface ImageDisk {
 export const unboundedDisk: ImageDisk = {
   within: (use, work) => work(use.signal),
   used: () => undefined,
+  keep: () => () => undefined,
   brought: async () => undefined,
 };

@@ -12,6 +12,15 @@ async function inspect(content: readonly ArchiveEntry[] | Buffer, limits = LIMIT
   return await inspectBuildContext(file.path, limits, AbortSignal.timeout(10_000));
 }
 
+function pax(records: Record<string, string>): ArchiveEntry {
+  const lines = Object.entries(records).map(([key, value]) => {
+    const rest = Buffer.byteLength(` ${key}=${value}\n`);
+    const length = rest + String(rest + String(rest).length).length;
+    return `${length} ${key}=${value}\n`;
+  });
+  return { path: "PaxHeader", type: "ExtendedHeader", content: lines.join("") };
+}
+
 describe("inspectBuildContext()", () => {
   test("reads what the Dockerfile begins from, wherever it stands", async () => {
     const code: ArchiveEntry[] = [
@@ -32,6 +41,21 @@ describe("inspectBuildContext()", () => {
     expect(await inspect(gzipSync(tarOf(at("2024")), { level: 1 }))).toEqual(first);
     const other = [DOCKERFILE, { path: "a", content: "" }];
     expect((await inspect(other)).digest).not.toBe(first.digest);
+  });
+
+  test("takes what tools write: a commit's name for all, long names, times and attributes", async () => {
+    const commit: ArchiveEntry = { ...pax({ comment: "0123abc" }), type: "GlobalExtendedHeader" };
+    const name = "ä€😀".repeat(6_000).slice(0, 4_000);
+    const entries = (xattr: string, mtime: string) => [
+      commit,
+      pax({ path: "Dockerfile", mtime, "SCHILY.xattr.user.a": xattr }),
+      { ...DOCKERFILE, path: "cut" },
+      // Cut by the pieces in which it is unpacked.
+      ...Array.from({ length: 12 }, () => [pax({ path: name }), { path: "cut" }]).flat(),
+    ];
+    const { digest } = await inspect(entries("1", "1"));
+    expect((await inspect(entries("1", "2"))).digest).toBe(digest);
+    expect((await inspect(entries("2", "1"))).digest).not.toBe(digest);
   });
 
   const hostile: [string, ArchiveEntry[], RegExp][] = [
@@ -63,6 +87,44 @@ describe("inspectBuildContext()", () => {
         { path: "h", type: "Link", target: "a/b/l" },
       ],
       /hard link to a symbolic one/,
+    ],
+    [
+      "a sparse file, which unpacks to a terabyte",
+      [pax({ "GNU.sparse.major": "1", "GNU.sparse.realsize": "1000000000000" }), { path: "s" }],
+      /has a sparse file.*pack it with/,
+    ],
+    [
+      "a sparse file with another name",
+      [pax({ "GNU.sparse.name": "../../etc/big" }), { path: "s" }],
+      /has a sparse file/,
+    ],
+    [
+      "a link's target that holds for all entries",
+      [
+        { ...pax({ linkpath: "safe" }), type: "GlobalExtendedHeader" },
+        { path: "l", type: "SymbolicLink", target: "/etc/passwd" },
+      ],
+      /global extended header, with linkpath/,
+    ],
+    [
+      "a size that holds for all entries, and so hides them",
+      [
+        { ...pax({ size: "1024" }), type: "GlobalExtendedHeader" },
+        { path: "a" },
+        { path: "../../evil" },
+        { path: "b" },
+      ],
+      /global extended header, with size/,
+    ],
+    [
+      "a path that is a record for those alone who go by lines",
+      [pax({ comment: "x\n13 path=safe" }), { path: "../evil" }],
+      /do not have the length/,
+    ],
+    [
+      "a path of which a later header may take the place",
+      [pax({ path: "safe" }), pax({ mtime: "1" }), { path: "../evil" }],
+      /several extended headers/,
     ],
   ];
   test.each(hostile)("refuses %s", async (_, entries, message) => {

@@ -6,6 +6,7 @@ import { ServiceError } from "@remote-runtime/protocol";
 import { Parser, type ReadEntry } from "tar";
 import { buildBaseImages } from "./build-base-images.ts";
 import { checkBuildEntry, isFileEntry } from "./build-entry.ts";
+import { createExtendedHeaders } from "./extended-headers.ts";
 
 export type BuildContextLimits = { maxEntries: number; maxUnpackedBytes: number };
 
@@ -48,6 +49,7 @@ export async function inspectBuildContext(
 function createScan({ maxEntries, maxUnpackedBytes }: BuildContextLimits) {
   const hash = createHash("sha256");
   const links = new Set<string>();
+  const extended = createExtendedHeaders();
   let dockerfile: Buffer[] | undefined;
   let entries = 0;
 
@@ -56,6 +58,7 @@ function createScan({ maxEntries, maxUnpackedBytes }: BuildContextLimits) {
     if (entries > maxEntries) {
       throw new ServiceError("payload_too_large", `context: has more than ${maxEntries} entries`);
     }
+    extended.end(entry.globalExtended);
     const { type, mode, linkpath: target } = entry;
     const path = checkBuildEntry({ path: entry.path, type, target }, links);
     hash.update(JSON.stringify([path, type, mode ?? 0, target ?? "", entry.size]));
@@ -74,6 +77,10 @@ function createScan({ maxEntries, maxUnpackedBytes }: BuildContextLimits) {
 
   const parser = new Parser({ maxMetaEntrySize: MOST_META_BYTES });
   parser.on("entry", accept);
+  parser.on("meta", (text) => {
+    const counted = extended.take(text);
+    if (counted.length > 0) hash.update(JSON.stringify(counted));
+  });
   parser.on("ignoredEntry", ({ path, type }: ReadEntry) => {
     throw new ServiceError(
       "bad_request",
@@ -89,6 +96,7 @@ function createScan({ maxEntries, maxUnpackedBytes }: BuildContextLimits) {
   return {
     async read(source: AsyncIterable<Buffer>): Promise<void> {
       let unpackedBytes = 0;
+      let rest: Buffer = Buffer.alloc(0);
       for await (const chunk of source) {
         unpackedBytes += chunk.byteLength;
         if (unpackedBytes > maxUnpackedBytes) {
@@ -98,9 +106,14 @@ function createScan({ maxEntries, maxUnpackedBytes }: BuildContextLimits) {
             `context: is larger than ${mib} MiB unpacked`,
           );
         }
+        const bytes = Buffer.concat([rest, chunk]);
+        // The parser reads headers as text piece by piece: no character may be cut in two.
+        const end = bytes.byteLength - cutOff(bytes);
+        rest = bytes.subarray(end);
         // Its listeners take all there is at once, so it never asks to wait.
-        parser.write(chunk);
+        parser.write(bytes.subarray(0, end));
       }
+      if (rest.byteLength > 0) parser.write(rest);
       parser.end();
     },
     result(): BuildContext {
@@ -111,4 +124,14 @@ function createScan({ maxEntries, maxUnpackedBytes }: BuildContextLimits) {
       return { digest: hash.digest("hex"), baseImages: buildBaseImages(text) };
     },
   };
+}
+
+/** How many bytes at the end begin a character of UTF-8 that goes on after them. */
+function cutOff(bytes: Buffer): number {
+  for (let count = 1; count <= Math.min(3, bytes.byteLength); count += 1) {
+    const byte = bytes.at(-count) ?? 0;
+    if (byte < 0x80) return 0;
+    if (byte >= 0xc0) return count < (byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2) ? count : 0;
+  }
+  return 0;
 }
