@@ -118,7 +118,8 @@ down() {
   # The servers first, or they would start what is still queued. They need not wait for what is about to be removed.
   docker compose stop --timeout 10 gateway replica
   remove_sandboxes "$(project_name)"
-  docker compose down --volumes "$@"
+  # Also what only a profile brings up: it may be unset by now.
+  docker compose --profile '*' down --volumes "$@"
   remove_network
 }
 

@@ -56,7 +56,7 @@ export async function connectEngine(options: ConnectEngineOptions): Promise<Conn
     docker,
     reach,
     network: sandboxNetwork,
-    publishAddress: self ? "0.0.0.0" : bindAddress,
+    publishAddress: self?.ownNetwork ? "0.0.0.0" : bindAddress,
     credentials: { own: ownCredentialOf(config) },
     log,
   });

@@ -20,8 +20,8 @@ const description = {
   },
   NetworkSettings: {
     Networks: {
-      sandboxes: { IPAddress: "172.20.0.5" },
       project_default: { IPAddress: "172.19.0.4", Gateway: "172.19.0.1" },
+      sandboxes: { IPAddress: "172.20.0.5", Gateway: "172.20.0.1" },
     },
     Ports: { "8000/tcp": [{ HostIp: "0.0.0.0", HostPort: "32768" }], "9000/tcp": null },
   },
@@ -37,7 +37,7 @@ it("inspectSelf() tells the compose name, the published port and the address out
     composeNumber: 3,
     ownNetwork: true,
     networkAddress: "172.19.0.4",
-    hostAddress: "172.19.0.1",
+    hostAddress: "172.20.0.1",
   });
   expect(self?.publishedPort(8000)).toBe(32768);
   expect(self?.publishedPort(9000)).toBeUndefined();

@@ -44,6 +44,7 @@ const Inspected = z.object({
   }),
 });
 type Inspected = z.infer<typeof Inspected>;
+type Networks = NonNullable<Inspected["NetworkSettings"]["Networks"]>;
 
 /**
  * Who this process is to the engine; `undefined` when it is in no container of that engine. `sandboxNetwork` is left out
@@ -104,17 +105,19 @@ function describe(
     composeNumber: Number.isInteger(number) && number > 0 ? number : undefined,
     ownNetwork: !/^(host|none|container:.*)$/.test(HostConfig.NetworkMode),
     networkAddress: address(NetworkSettings.Networks ?? {}, sandboxNetwork),
-    hostAddress:
-      Object.values(NetworkSettings.Networks ?? {}).find((at) => at?.Gateway)?.Gateway ?? undefined,
+    hostAddress: hostAddress(NetworkSettings.Networks ?? {}, sandboxNetwork),
     publishedPort: (containerPort) =>
       Number(ports[`${containerPort}/tcp`]?.[0]?.HostPort) || undefined,
   };
 }
 
-function address(
-  networks: NonNullable<Inspected["NetworkSettings"]["Networks"]>,
-  sandboxNetwork: string,
-): string | undefined {
+/** As seen from the sandboxes' network, if this container is in it: engines may part one network from another's ports. */
+function hostAddress(networks: Networks, sandboxNetwork: string): string | undefined {
+  const all = [networks[sandboxNetwork], ...Object.values(networks)];
+  return all.find((at) => at?.Gateway)?.Gateway ?? undefined;
+}
+
+function address(networks: Networks, sandboxNetwork: string): string | undefined {
   const known = Object.entries(networks).flatMap(([name, at]) =>
     at?.IPAddress ? [{ name, address: at.IPAddress }] : [],
   );
