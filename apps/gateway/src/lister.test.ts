@@ -30,6 +30,20 @@ const listOf = (ids: string[]) => ({
   },
 });
 
+test("a gateway that knows no replica and no registry does not say that there is nothing", async () => {
+  await using fixture = await createGatewayFixture({ replicas: [], isNew: true });
+  expect(await fixture.ask("GET", "/list")).toEqual(listOf([]));
+  expect(await fixture.ask("GET", "/sessions/batch?ids=a&ids=b")).toEqual({
+    status: 200,
+    body: [null, null],
+  });
+  fixture.setRegistryAway(true);
+  await fixture.gateway.refresh();
+  for (const path of ["/list", "/sessions/batch?ids=a&ids=b", "/sessions/a"]) {
+    expect((await fixture.ask("GET", path)).status, path).toBe(503);
+  }
+});
+
 describe("GET /list", () => {
   test("has all runtimes of all replicas, as these have written them", async () => {
     await using fixture = await createGatewayFixture({ replicas: ["one", "two", "none"] });

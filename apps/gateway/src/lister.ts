@@ -4,13 +4,15 @@ import { asTheyCome } from "./as-they-come.ts";
 import type { Directory } from "./directory.ts";
 import { createListAsker } from "./list-asker.ts";
 import { listPartOf, takeUnlisted, type ListPart } from "./list-part.ts";
+import { noReplica } from "./no-replica.ts";
 import type { RecordReader } from "./record-reader.ts";
 import type { ReplicaCaller } from "./replica-caller.ts";
 
 /**
  * The caller's runtimes, as the JSON text that answers `GET /list`: each replica's part as soon as it has come and the client
  * has taken what came before, so that a client which reads slowly makes nothing wait here but a few parts. Resolves with the
- * first of them. Throws only when no replica answers anything else than an error.
+ * first of them. Throws only when no replica answers anything else than an error,
+ * or none is known while the registry is away.
  */
 export type Lister = (
   status: string | undefined,
@@ -18,7 +20,7 @@ export type Lister = (
 ) => Promise<ReadableStream<Uint8Array>>;
 
 export type ListerOptions = {
-  directory: Pick<Directory, "snapshot" | "absent">;
+  directory: Pick<Directory, "snapshot" | "absent" | "isCutOff">;
   caller: Pick<ReplicaCaller, "list" | "isSilent">;
   records: Pick<RecordReader, "recordsOf" | "view">;
   clock: Pick<Clock, "sleep">;
@@ -47,6 +49,8 @@ export function createLister({ directory, caller, records, clock }: ListerOption
     context: CallContext,
   ): AsyncGenerator<ListPart> {
     const replicas = [...directory.snapshot().replicas.values()];
+    // Nobody can be asked: that is no reason to say that there is nothing.
+    if (replicas.length === 0 && directory.isCutOff()) throw noReplica();
     const listed = new Set<string>();
     const away = new Set(directory.absent().map(({ id }) => id));
     const refusals: unknown[] = [];

@@ -2,6 +2,7 @@ import type { CallContext, RuntimeObject } from "@remote-runtime/protocol";
 import type { Asker } from "./asker.ts";
 import type { Directory } from "./directory.ts";
 import { inParts, likeliest } from "./merge.ts";
+import { noReplica } from "./no-replica.ts";
 import type { OwnerCall } from "./owner-call.ts";
 import type { RecordReader } from "./record-reader.ts";
 import type { ReplicaCaller } from "./replica-caller.ts";
@@ -109,6 +110,8 @@ export function createReader({
       }
       // Those that did not answer a moment ago may be back, and nobody else can tell.
       const unsaid = new Set(sessionIds.filter((_, i) => result[i] === undefined));
+      // Clients give up what they are told is not there.
+      if (unsaid.size > 0 && directory.snapshot().replicas.size === 0) throw noReplica();
       const last = new Map<string, RuntimeObject | undefined>();
       for (const part of inParts([...unsaid], QUERY_CHARACTERS)) {
         const answers = await askedSessions(part, context, { thorough: true });
