@@ -28,7 +28,7 @@ export async function isImagePublished(
     });
     return true;
   } catch (error) {
-    const failure = registryError(`question for ${reference}`, error, problem);
+    const failure = registryError(`question for ${reference}`, error, { reference, problem });
     if (failure.code === "not_found" || failure.code === "bad_request") return false;
     throw failure;
   }

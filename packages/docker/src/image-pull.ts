@@ -26,7 +26,7 @@ export async function pullImage(options: PullOptions): Promise<void> {
     what,
     open: (abortSignal) =>
       docker.createImage(credential, { fromImage: withTag(reference), abortSignal }),
-    errorOf: (error) => registryError(what, error, problem),
+    errorOf: (error) => registryError(what, error, { reference, problem }),
   });
 }
 

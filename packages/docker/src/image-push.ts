@@ -31,7 +31,7 @@ export async function pushImage(options: PullOptions): Promise<void> {
       if (answer instanceof Readable) return answer;
       throw new ServiceError("unavailable", `${what}: the engine gave no answer`);
     },
-    errorOf: (error) => registryError(what, error, problem),
+    errorOf: (error) => registryError(what, error, { reference, problem }),
   });
 }
 

@@ -1,9 +1,13 @@
-import { RegistryAwayError } from "@remote-runtime/image";
+import { canonicalNames, familiarReference, RegistryAwayError } from "@remote-runtime/image";
 import { ServiceError } from "@remote-runtime/protocol";
 import { engineReason, isDiskFull, statusCode } from "./engine-error.ts";
 
+/** Answers of a registry, in words that nothing on the way to it uses. */
+const ANSWERED =
+  /access denied for|access to the resource is denied|unauthorized:|no basic auth|insufficient_scope|manifest unknown|name unknown|manifest for \S+ not found|no matching manifest|repository does not exist/i;
 const UNREACHABLE =
-  /no such host|server misbehaving|dial tcp|connection re(fused|set)|broken pipe|network is unreachable|no route to host|timeout|deadline exceeded|TLS handshake|EOF|toomanyrequests|too many requests|rate limit|certificate|http: server gave HTTP response|received unexpected HTTP status|bad gateway|service unavailable|internal server error/i;
+  /no such host|server misbehaving|dial tcp|connection (refused|reset|lost)|broken pipe|network is unreachable|no route to host|timeout|timed out|deadline exceeded|stream error|TLS handshake|toomanyrequests|too many requests|rate limit|certificate|http: server gave HTTP response|received unexpected HTTP status|bad gateway|service unavailable|internal server error/i;
+const BROKEN_OFF = /\bEOF\b/;
 const NO_RIGHT =
   /denied|unauthorized|authentication required|no basic auth|insufficient_scope|forbidden/i;
 const ABSENT = /manifest unknown|name unknown|not found|no matching manifest|does not exist/i;
@@ -13,9 +17,13 @@ const NO_CREDENTIAL = /no basic auth credentials/i;
 /**
  * What the engine says of a registry, as an error whose message begins with `what`: RegistryAwayError when it does not
  * answer, `not_found` when it does not have the image or not for us (registries do not tell which), else `disk_full`, `bad_request` or
- * `unavailable`. `problem` is added to the message.
+ * `unavailable`. What the image is called says nothing of it. `problem` is added to the message.
  */
-export function registryError(what: string, error: unknown, problem = ""): ServiceError {
+export function registryError(
+  what: string,
+  error: unknown,
+  { reference, problem = "" }: { reference: string; problem?: string | undefined },
+): ServiceError {
   const reason = engineReason(error);
   const hint =
     NO_CREDENTIAL.test(reason) && problem === ""
@@ -24,10 +32,29 @@ export function registryError(what: string, error: unknown, problem = ""): Servi
   const message = `${what}: ${reason}${problem}${hint}`;
   const options = { cause: error };
   if (isDiskFull(reason)) return new ServiceError("disk_full", message, options);
-  if (UNREACHABLE.test(reason)) return new RegistryAwayError(message, options);
-  if (statusCode(error) === 404 || ABSENT.test(reason) || NO_RIGHT.test(reason)) {
+  const words = withoutNames(reason, reference);
+  if (!ANSWERED.test(words) && (UNREACHABLE.test(words) || BROKEN_OFF.test(words))) {
+    return new RegistryAwayError(message, options);
+  }
+  if (statusCode(error) === 404 || ABSENT.test(words) || NO_RIGHT.test(words)) {
     return new ServiceError("not_found", message, options);
   }
   const code = statusCode(error) === 400 ? "bad_request" : "unavailable";
   return new ServiceError(code, message, options);
+}
+
+/** Engines repeat the image's name: as it was asked for, in full or in short, without its tag, or in an address. */
+function withoutNames(reason: string, reference: string): string {
+  const full = canonicalNames([reference]).flatMap((name) => [
+    name,
+    familiarReference(name),
+    name.slice(name.indexOf("/") + 1),
+  ]);
+  const names = [reference, ...full]
+    .flatMap((name) => [name, name.replace(/(:[^/:@]*)?(@.*)?$/, "")])
+    // A single word might be one of the engine's own.
+    .filter((name) => /[/:@]/.test(name))
+    .toSorted((a, b) => b.length - a.length);
+  const addressless = reason.replace(/https?:\/\/[^\s"]+/g, "…");
+  return names.reduce((text, name) => text.replaceAll(name, "…"), addressless);
 }
