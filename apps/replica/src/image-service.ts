@@ -110,4 +110,4 @@ export async function createImageService(options: ImageServiceOptions): Promise<
   };
 }
 
-const NOBODY: Siblings = { copy: async () => false };
+const NOBODY: Siblings = { copy: async () => "none" };

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { ServiceError } from "@remote-runtime/protocol";
 import type { ReplicaInfo } from "@remote-runtime/registry";
 import { createApp, createKeyring, createLog, listen } from "@remote-runtime/server";
 import { describe, expect, test, vi } from "vitest";
@@ -51,7 +52,10 @@ async function serving(
 }
 
 /** The siblings of a replica on an engine of its own, which takes in what comes. */
-function copying(replicas: ReplicaInfo[], { key = KEY, silenceMs = 10_000 } = {}) {
+function copying(
+  replicas: ReplicaInfo[],
+  { key = KEY, silenceMs = 10_000, isUnknown = false } = {},
+) {
   const loaded: string[] = [];
   const progress: string[] = [];
   const asked: string[] = [];
@@ -61,6 +65,7 @@ function copying(replicas: ReplicaInfo[], { key = KEY, silenceMs = 10_000 } = {}
       replicas: async () => replicas,
       async inventory(id) {
         asked.push(id);
+        if (isUnknown) throw new ServiceError("unavailable", "the registry does not answer");
         return { version: 1, images: new Map([[IMAGE, { createdAt: 0, sizeBytes: 3_000_000 }]]) };
       },
     },
@@ -107,7 +112,7 @@ describe("copy()", () => {
     await using one = await serving("one", whole, { load: 2 });
     await using busy = await serving("busy", broken, { load: 9 });
     const { copy, loaded, progress } = copying([busy.info, one.info]);
-    expect(await copy()).toBe(true);
+    expect(await copy()).toBe("copied");
     expect(loaded).toEqual(["layers"]);
     expect(progress[0]).toBe("copying from replica one");
   });
@@ -115,7 +120,7 @@ describe("copy()", () => {
   test("asks no replica of its own engine, and each other engine once", async () => {
     await using one = await serving("one", whole, { engineId: "own" });
     const { copy, asked } = copying([one.info]);
-    expect(await copy()).toBe(false);
+    expect(await copy()).toBe("none");
     expect(asked).toEqual([]);
   });
 
@@ -123,20 +128,33 @@ describe("copy()", () => {
     await using first = await serving("first", broken);
     await using second = await serving("second", whole, { load: 9 });
     const { copy, loaded } = copying([first.info, second.info]);
-    expect(await copy()).toBe(true);
+    expect(await copy()).toBe("copied");
     expect(loaded).toEqual(["layers"]);
   });
 
   test("gives up one that sends nothing more, one that is gone, and one that wants another key", async () => {
     await using quiet = await serving("quiet", silent);
     const gone = replicaInfo("gone", { internalUrl: "http://127.0.0.1:1", engineId: "gone" });
-    const { copy, asked } = copying([quiet.info, gone], { silenceMs: 50 });
-    expect(await copy()).toBe(false);
-    expect(asked).toEqual(["quiet", "gone"]);
-    expect(await copy()).toBe(false);
-    expect(asked.slice(2)).toEqual(["quiet"]);
+    const { copy, progress } = copying([quiet.info, gone], { silenceMs: 50 });
+    const from = (lines: string[]): string[] => lines.map((line) => line.split(" ").at(-1) ?? "");
+    expect(await copy()).toBe("busy");
+    expect(from(progress)).toEqual(["quiet", "gone"]);
+    expect(await copy()).toBe("busy");
+    expect(from(progress.slice(2))).toEqual(["quiet"]);
     await using other = await serving("other", whole);
-    expect(await copying([other.info], { key: "wrong" }).copy()).toBe(false);
+    expect(await copying([other.info], { key: "wrong" }).copy()).toBe("none");
+  });
+
+  test("is busy when a holder gives no more copies now, or nobody knows the holders", async () => {
+    await using one = await serving("one", silent);
+    const reader = new AbortController();
+    await fetch(`${one.url}/images/archive?image=${IMAGE}`, {
+      headers: { "X-API-Key": KEY },
+      signal: reader.signal,
+    });
+    expect(await copying([one.info]).copy()).toBe("busy");
+    reader.abort();
+    expect(await copying([one.info], { isUnknown: true }).copy()).toBe("busy");
   });
 
   test("ends when its signal aborts, and lets the one that serves go", async () => {

@@ -26,8 +26,8 @@ export type SiblingsOptions = {
 
 /** A replica that lives answers with a head at once. */
 const HEAD_DEADLINE_MS = 3_000;
-/** One that could not be reached is not tried again within that time. */
-const AWAY_MS = 60_000;
+/** One that could not be reached is not tried again within that time; a pull's later tries come after it. */
+const AWAY_MS = 10_000;
 const MOST_AWAY = 1_000;
 const MOST_TRIED = 3;
 const PROGRESS_EVERY_MS = 500;
@@ -41,19 +41,24 @@ export function createSiblings(options: SiblingsOptions): Siblings {
   const away = createRecent<true>({ now, limit: MOST_AWAY });
   const relief = createBufferRelief();
 
-  /** One replica of each other engine that holds the image, the least loaded first. */
-  async function holdersOf(name: string): Promise<Holder[]> {
+  /** One replica of each other engine that holds the image, the least loaded first; and whether one of them is away. */
+  async function holdersOf(name: string): Promise<{ holders: Holder[]; isOneAway: boolean }> {
     const engines = new Set([engineId]);
     const holders: Holder[] = [];
+    let isOneAway = false;
     for (const replica of (await registry.replicas()).toSorted((a, b) => shareOf(a) - shareOf(b))) {
-      if (engines.has(replica.engineId) || away.get(replica.internalUrl)) continue;
+      if (engines.has(replica.engineId)) continue;
       const held = (await registry.inventory(replica.id))?.images.get(name);
       if (!held) continue;
+      if (away.get(replica.internalUrl)) {
+        isOneAway = true;
+        continue;
+      }
       engines.add(replica.engineId);
       holders.push({ replica, sizeBytes: held.sizeBytes });
       if (holders.length === MOST_TRIED) break;
     }
-    return holders;
+    return { holders, isOneAway };
   }
 
   async function open(
@@ -72,7 +77,8 @@ export function createSiblings(options: SiblingsOptions): Siblings {
       });
       if (answer.ok && answer.body) return answer.body;
       await answer.body?.cancel();
-      throw new ServiceError("unavailable", `replica ${id} answered ${answer.status}`);
+      const code = answer.status >= 500 ? "unavailable" : "not_found";
+      throw new ServiceError(code, `replica ${id} answered ${answer.status}`);
     } catch (error) {
       if (!(error instanceof ServiceError || signal.aborted)) away.set(internalUrl, true, AWAY_MS);
       throw error;
@@ -121,22 +127,25 @@ export function createSiblings(options: SiblingsOptions): Siblings {
   return {
     async copy(reference, onProgress, signal) {
       const name = canonicalReference(reference);
-      const holders = await holdersOf(name).catch((error: unknown) => {
+      const { holders, isOneAway } = await holdersOf(name).catch((error: unknown) => {
         log.warn({ err: error }, "it is not known which other engines have an image");
-        return [];
+        return { holders: [], isOneAway: true };
       });
+      let isBusy = isOneAway;
       for (const holder of holders) {
         signal.throwIfAborted();
         try {
           await copyFrom(holder, name, onProgress, signal);
-          return true;
+          return "copied";
         } catch (error) {
           if (signal.aborted)
             throw new ServiceError("unavailable", `copy of ${reference}: given up`);
           log.warn({ err: error, image: name, replica: holder.replica.id }, "no copy from there");
+          // Every other code is an answer.
+          isBusy ||= !(error instanceof ServiceError) || error.code === "unavailable";
         }
       }
-      return false;
+      return isBusy ? "busy" : "none";
     },
   };
 }

@@ -20,7 +20,11 @@ export function createBuildLog({ path, maxBytes }: { path: string; maxBytes: num
   let isCut = false;
   let end = "";
   /** One write after the other, in order. */
-  let writing: Promise<unknown> = mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  let writing: Promise<unknown> = mkdir(dirname(path), { recursive: true, mode: 0o700 }).catch(
+    () => {
+      isCut = true;
+    },
+  );
   let waitingText = "";
 
   function flush(): void {

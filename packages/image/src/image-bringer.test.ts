@@ -3,13 +3,14 @@ import { expect, test } from "vitest";
 import type { EngineImage } from "./image-engine.ts";
 import { createImageBringer } from "./image-bringer.ts";
 import { RegistryAwayError } from "./registry-away-error.ts";
+import type { CopyOutcome } from "./siblings.ts";
 
 const quiet = (): void => undefined;
 const { signal } = new AbortController();
 const DIGEST = `sha256:${"0".repeat(64)}`;
 
 /** Sources that have these names, or fail with these errors; all else they do not have. */
-function fixture(answers: Record<string, "yes" | Error>, isCopied = false) {
+function fixture(answers: Record<string, "yes" | Error>, copied: CopyOutcome = "none") {
   const asked: string[] = [];
   const named: string[] = [];
   const held: string[] = [];
@@ -34,7 +35,7 @@ function fixture(answers: Record<string, "yes" | Error>, isCopied = false) {
     siblings: {
       async copy() {
         asked.push("siblings");
-        return isCopied;
+        return copied;
       },
     },
     folder: "r.test/team",
@@ -81,14 +82,14 @@ test("pull() goes on to other engines and then to the image's own registry", asy
 });
 
 test("pull() ends with a copy, and asks no public registry then", async () => {
-  const { pull, asked } = fixture({}, true);
+  const { pull, asked } = fixture({}, "copied");
   await pull("python:3");
   expect(asked).toEqual(["m.test/library/python:3", "siblings"]);
 });
 
 test("pull() copies what this deployment's registry does not give", async () => {
   const away = new RegistryAwayError("no route to host");
-  const copied = fixture({ "r.test/team/a:1": away }, true);
+  const copied = fixture({ "r.test/team/a:1": away }, "copied");
   await copied.pull("r.test/team/a:1");
   expect(copied.asked).toEqual(["r.test/team/a:1", "siblings"]);
   const absent = fixture({ "r.test/team/a:1": away });
@@ -101,4 +102,20 @@ test("pull() fails as the image's own registry does, whatever a mirror has said"
   await expect(absent.pull("python:3")).rejects.toMatchObject({ code: "not_found" });
   const offline = fixture({ "python:3": away });
   await expect(offline.pull("python:3")).rejects.toBe(away);
+});
+
+test("pull() may be tried again when other engines are busy and the image's own registry does not have it", async () => {
+  for (const name of ["python:3", "r.test/team/a:1"]) {
+    const busy = fixture({}, "busy");
+    const error: unknown = await busy.pull(name).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(RegistryAwayError);
+    expect(error).toMatchObject({ message: expect.stringContaining("manifest unknown (replicas") });
+  }
+  await fixture({ "python:3": "yes" }, "busy").pull("python:3");
+  const full = new ServiceError("disk_full", "no space left on device");
+  await expect(fixture({ "python:3": full }, "busy").pull("python:3")).rejects.toBe(full);
+  // The registry has the last word for one that wants what it has now.
+  await expect(fixture({}, "busy").pull("python:3", true)).rejects.toMatchObject({
+    code: "not_found",
+  });
 });

@@ -4,7 +4,8 @@ import type { ImageEngine, OnPullProgress } from "./image-engine.ts";
 import { imageSources, type ImageSource } from "./image-sources.ts";
 import type { MirrorEngine } from "./mirror-engine.ts";
 import { mirrored, originsOf, type Mirror } from "./mirror.ts";
-import type { Siblings } from "./siblings.ts";
+import { RegistryAwayError } from "./registry-away-error.ts";
+import type { CopyOutcome, Siblings } from "./siblings.ts";
 
 export type ImageBringerOptions = {
   engine: ImageEngine & MirrorEngine;
@@ -17,7 +18,8 @@ export type ImageBringerOptions = {
 
 /**
  * The engine, with a `pull` that tries every source of the image in turn (`imageSources`): when none gives it, the error is
- * the one of the image's own registry. What came from a mirror by its digest is found under its own name as well.
+ * the one of the image's own registry, or RegistryAwayError when that does not have it and another replica may give it
+ * later. What came from a mirror by its digest is found under its own name as well.
  */
 export function createImageBringer(options: ImageBringerOptions): ImageEngine {
   const { engine, siblings, folder, mirrors, log } = options;
@@ -27,16 +29,16 @@ export function createImageBringer(options: ImageBringerOptions): ImageEngine {
     reference: string,
     onProgress: OnPullProgress,
     signal: AbortSignal,
-  ): Promise<boolean> {
+  ): Promise<CopyOutcome> {
     switch (source.kind) {
       case "registry":
         await engine.pull(reference, onProgress, signal);
-        return true;
+        return "copied";
       case "siblings":
         return siblings.copy(reference, onProgress, signal);
       case "mirror":
         await pullFrom(source.reference, reference, onProgress, signal);
-        return true;
+        return "copied";
     }
   }
 
@@ -81,20 +83,26 @@ export function createImageBringer(options: ImageBringerOptions): ImageEngine {
 
     async pull(reference, onProgress, signal, fresh = false) {
       let own: unknown;
+      let isBusy = false;
       for (const source of imageSources(canonicalReference(reference), {
         folder,
         mirrors,
         fresh,
       })) {
         try {
-          if (await bring(source, reference, onProgress, signal)) return;
+          const outcome = await bring(source, reference, onProgress, signal);
+          if (outcome === "copied") return;
+          isBusy ||= outcome === "busy";
         } catch (error) {
           if (signal.aborted) throw error;
           if (source.kind === "registry") own = error;
           else log.warn({ err: error, image: reference, ...source }, "the next source is tried");
         }
       }
-      throw own ?? new ServiceError("not_found", `pull of ${reference}: nobody has it`);
+      own ??= new ServiceError("not_found", `pull of ${reference}: nobody has it`);
+      if (!isBusy || !(own instanceof ServiceError) || own.code !== "not_found") throw own;
+      const busy = "replicas that may have it are busy or do not answer";
+      throw new RegistryAwayError(`${own.message} (${busy})`, { cause: own });
     },
   };
 }

@@ -34,4 +34,4 @@ export {
   type BuildContext,
   type BuildContextLimits,
 } from "./inspect-build-context.ts";
-export type { Siblings } from "./siblings.ts";
+export type { CopyOutcome, Siblings } from "./siblings.ts";

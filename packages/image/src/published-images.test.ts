@@ -1,12 +1,14 @@
+import { ServiceError } from "@remote-runtime/protocol";
 import { describe, expect, test } from "vitest";
 import { createPublishedImages } from "./published-images.ts";
 import { RegistryAwayError } from "./registry-away-error.ts";
 
-/** Registries that have `images`; those in `away` do not answer, those in `silent` never end. */
+/** Registries that have `images`; those in `away` do not answer, those in `silent` never end, what is asked of `odd` names fails. */
 function fixture() {
   const images = new Set<string>();
   const away = new Set<string>();
   const silent = new Set<string>();
+  const odd = new Set<string>();
   const asked: string[] = [];
   const warnings: unknown[] = [];
   let now = 0;
@@ -16,6 +18,7 @@ function fixture() {
       async isPublished(reference) {
         asked.push(reference);
         if (away.has(hostOf(reference))) throw new RegistryAwayError("no route to host");
+        if (odd.has(reference)) throw new ServiceError("unavailable", "layer version unsupported");
         if (silent.has(hostOf(reference))) await new Promise(() => undefined);
         return images.has(reference);
       },
@@ -26,7 +29,7 @@ function fixture() {
     log: { warn: (details) => warnings.push(details) },
   });
   const pass = (ms: number): void => void (now += ms);
-  return { published, images, away, silent, asked, warnings, pass };
+  return { published, images, away, silent, odd, asked, warnings, pass };
 }
 
 describe("has()", () => {
@@ -75,6 +78,33 @@ describe("has()", () => {
     silent.add("r.test");
     expect(await published.has("r.test/a:1")).toBe(false);
     expect(warnings).toEqual([expect.objectContaining({ host: "r.test" })]);
+  });
+
+  test("says no for seconds for the one name whose question fails, and tells why once", async () => {
+    const { published, images, odd, asked, warnings, pass } = fixture();
+    odd.add("r.test/a:1");
+    images.add("r.test/b:1");
+    expect(await published.has("r.test/a:1")).toBe(false);
+    expect(await published.has("r.test/b:1")).toBe(true);
+    pass(3_001);
+    expect(await published.has("r.test/a:1")).toBe(false);
+    expect(asked).toEqual(["r.test/a:1", "r.test/b:1", "r.test/a:1"]);
+    expect(warnings).toEqual([expect.objectContaining({ image: "r.test/a:1" })]);
+    odd.clear();
+    images.add("r.test/a:1");
+    pass(3_001);
+    expect(await published.has("r.test/a:1")).toBe(true);
+  });
+
+  test("gives a silent mirror a share of the deadline, and then asks the registry", async () => {
+    const { published, images, silent, warnings } = fixture();
+    silent.add("m.test");
+    images.add("docker.io/library/python:3");
+    expect(await published.has("python:3")).toBe(true);
+    const message = "no answer within 0.01 s";
+    expect(warnings).toEqual([
+      { host: "m.test", err: expect.objectContaining({ message }) as unknown },
+    ]);
   });
 
   test("asks a mirror before the registry that it stands for", async () => {

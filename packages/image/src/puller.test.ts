@@ -25,11 +25,11 @@ function bench(maxPulls = 3, backoff?: Backoff) {
   const onPulled = (name: string): void => void ended.push(name);
   const puller = createPuller({ engine: { pull }, maxPulls, onPulled, backoff });
 
-  function join(name: string, controller = new AbortController()) {
+  function join(name: string, controller = new AbortController(), fresh = false) {
     const progress: string[] = [];
     const onProgress = (line: string): void => void progress.push(line);
     const { signal } = controller;
-    const done = puller.pull({ name, reference: name, onProgress, signal });
+    const done = puller.pull({ name, reference: name, onProgress, signal, fresh });
     // Looked at later.
     done.catch(() => undefined);
     return { done, progress, abort: () => controller.abort() };
@@ -68,6 +68,20 @@ describe("pull()", () => {
     calls[0]?.end();
     await Promise.all([first.done, second.done]);
     expect([puller.pulling(), ended]).toEqual([[], ["a"]]);
+  });
+
+  test("begins another pull for one that wants what the registry has now", async () => {
+    const { puller, calls, join } = bench();
+    const copied = join("a");
+    const fresh = [true, true].map((each) => join("a", new AbortController(), each));
+    await settle();
+    expect([calls.length, puller.pulling()]).toEqual([2, ["a"]]);
+    calls[0]?.end();
+    await copied.done;
+    expect(puller.pulling()).toEqual(["a"]);
+    calls[1]?.end();
+    await Promise.all(fresh.map(({ done }) => done));
+    expect(puller.pulling()).toEqual([]);
   });
 
   test("goes on when one of several gives up, and ends with the last of them", async () => {

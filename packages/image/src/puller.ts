@@ -17,13 +17,15 @@ export type FetchOptions = {
 };
 
 export interface Puller {
-  /** Ends when the engine holds the image. Callers of one name share one pull, which ends with the last of them. */
+  /** Ends when the engine holds the image. Callers of one name share one pull, but for `fresh` ones, which share another; it ends with the last of them. */
   pull(options: FetchOptions): Promise<void>;
   /** The names that are being pulled, or wait for that. */
   pulling(): readonly string[];
 }
 
 type Pull = {
+  name: string;
+  key: string;
   done: Promise<void>;
   /** The last that was told. */
   progress: string;
@@ -49,7 +51,7 @@ export function createPuller({
   const pulls = new Map<string, Pull>();
   const inTurn = pLimit(maxPulls);
 
-  function begin({ name, reference, fresh, extra }: FetchOptions): Pull {
+  function begin(key: string, { name, reference, fresh, extra }: FetchOptions): Pull {
     const listeners = new Set<OnPullProgress>();
     const controller = new AbortController();
     const tell: OnPullProgress = (progress, bytes) => {
@@ -69,34 +71,38 @@ export function createPuller({
       try {
         await (backoff ? withBackoff(inTurns, { backoff, onWait, signal }) : inTurns());
       } finally {
-        forget(name, pull);
+        forget(pull);
         onPulled(name);
       }
     };
     const progress = "waiting for other pulls to end";
     const pull: Pull = {
+      name,
+      key,
       done: Promise.resolve(),
       progress,
       bytes: undefined,
       listeners,
       controller,
     };
-    pulls.set(name, pull);
+    pulls.set(key, pull);
     pull.done = run();
     return pull;
   }
 
   /** A pull that is given up must not be joined, though it takes a moment to end. */
-  function forget(name: string, pull: Pull): void {
-    if (pulls.get(name) === pull) pulls.delete(name);
+  function forget(pull: Pull): void {
+    if (pulls.get(pull.key) === pull) pulls.delete(pull.key);
   }
 
   return {
-    pulling: () => [...pulls.keys()],
+    pulling: () => [...new Set([...pulls.values()].map(({ name }) => name))],
     async pull(options) {
       const { name, reference, onProgress, signal } = options;
       signal.throwIfAborted();
-      const pull = pulls.get(name) ?? begin(options);
+      // A copy must not do for what the registry has now.
+      const key = options.fresh ? `fresh ${name}` : name;
+      const pull = pulls.get(key) ?? begin(key, options);
       const listener: OnPullProgress = (progress, bytes) => onProgress(progress, bytes);
       const aborted = Promise.withResolvers<never>();
       const onAbort = (): void =>
@@ -110,7 +116,7 @@ export function createPuller({
         signal.removeEventListener("abort", onAbort);
         pull.listeners.delete(listener);
         if (pull.listeners.size === 0) {
-          forget(name, pull);
+          forget(pull);
           pull.controller.abort();
         }
       }
