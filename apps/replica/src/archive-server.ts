@@ -14,6 +14,7 @@ import {
   type App,
   type Keyring,
 } from "@remote-runtime/server";
+import { createTurns } from "./turns.ts";
 
 export const ARCHIVE_PATH = "/images/archive";
 
@@ -24,20 +25,22 @@ export type ArchiveServerOptions = {
   disk: Pick<ImageDisk, "within" | "used" | "keep">;
   keyring: Keyring;
   log: Log;
-  /** At once; the others are told to ask elsewhere. Default 2. */
+  /** At once; the others wait when they ask for that, and are told to ask elsewhere when not. Default 2. */
   maxServed?: number;
+  /** Default 16. */
+  maxWaiting?: number;
 };
 
 /** Nobody takes bytes for so long: the reader is gone, or the engine is. */
 const SILENCE_MS = 5 * 60_000;
 
 /**
- * Mounts `GET /images/archive?image=…`, by which another replica copies an image that this one's engine holds. Whoever has a
+ * Mounts `GET /images/archive?image=…[&wait=1]`, by which another replica copies an image that this one's engine holds. Whoever has a
  * key may ask: a sandbox of the image would show as much.
  */
 export function mountArchives(app: App, options: ArchiveServerOptions): void {
-  const { images, engine, disk, keyring, log, maxServed = 2 } = options;
-  let served = 0;
+  const { images, engine, disk, keyring, log, maxServed = 2, maxWaiting = 16 } = options;
+  const turns = createTurns(maxServed);
   const relief = createBufferRelief();
 
   app.get(ARCHIVE_PATH, async function serveArchive(context) {
@@ -47,16 +50,13 @@ export function mountArchives(app: App, options: ArchiveServerOptions): void {
     if (!image) {
       throw new ServiceError("not_found", `image: ${reference} is not on this engine`);
     }
-    if (served >= maxServed) {
-      throw new ServiceError("unavailable", `${served} images are being copied from here already`);
+    const mostBefore = context.req.query("wait") === "1" ? maxWaiting : 0;
+    if (!turns.isFree() && turns.waiting() >= mostBefore) {
+      throw new ServiceError("unavailable", "too many images are being copied from here already");
     }
-    served += 1;
-    const release = relief.hold();
     return streamAnswer(context.env, (gone) => followed(reference, image, gone), {
       type: "application/x-tar",
       onEnd(error) {
-        served -= 1;
-        release();
         if (error !== undefined) log.warn({ err: error, image: reference }, "a copy broke off");
       },
     });
@@ -67,6 +67,9 @@ export function mountArchives(app: App, options: ArchiveServerOptions): void {
     { id, sizeBytes }: EngineImage,
     gone: AbortSignal,
   ): AsyncGenerator<Uint8Array> {
+    // Whoever waits too long goes, and asks another.
+    const giveBack = await turns.take(gone);
+    const release = relief.hold();
     disk.used(id);
     // Room must not be made by removing what is copied.
     const letGo = disk.keep([canonicalReference(reference), id]);
@@ -88,6 +91,8 @@ export function mountArchives(app: App, options: ArchiveServerOptions): void {
     } finally {
       clearTimeout(timer);
       letGo();
+      release();
+      giveBack();
     }
   }
 }

@@ -38,6 +38,7 @@ async function serving(
     keyring: createKeyring([{ name: "alice", key: KEY }]),
     log,
     maxServed: 1,
+    maxWaiting: 1,
   });
   const server = await listen({
     fetch: app.fetch,
@@ -148,13 +149,43 @@ describe("copy()", () => {
   test("is busy when a holder gives no more copies now, or nobody knows the holders", async () => {
     await using one = await serving("one", silent);
     const reader = new AbortController();
-    await fetch(`${one.url}/images/archive?image=${IMAGE}`, {
-      headers: { "X-API-Key": KEY },
-      signal: reader.signal,
-    });
+    const { signal } = reader;
+    const ask = () =>
+      fetch(`${one.url}/images/archive?image=${IMAGE}&wait=1`, {
+        headers: { "X-API-Key": KEY },
+        signal,
+      });
+    await ask();
+    await ask();
     expect(await copying([one.info]).copy()).toBe("busy");
     reader.abort();
     expect(await copying([one.info], { isUnknown: true }).copy()).toBe("busy");
+  });
+
+  test("waits for its turn only at the last of the holders", async () => {
+    let ends: AbortSignal | undefined;
+    await using first = await serving("first", silent);
+    await using last = await serving(
+      "last",
+      (signal) => {
+        if (ends) return whole();
+        ends = signal;
+        return silent(signal);
+      },
+      { load: 9 },
+    );
+    const reader = new AbortController();
+    for (const { url } of [first, last]) {
+      await fetch(`${url}/images/archive?image=${IMAGE}`, {
+        headers: { "X-API-Key": KEY },
+        signal: reader.signal,
+      });
+    }
+    const { copy, progress, loaded } = copying([first.info, last.info]);
+    const copied = copy();
+    await vi.waitUntil(() => progress.at(-1) === "copying from replica last");
+    reader.abort();
+    expect([await copied, loaded]).toEqual(["copied", ["layers"]]);
   });
 
   test("ends when its signal aborts, and lets the one that serves go", async () => {
@@ -208,17 +239,29 @@ describe("GET /images/archive", () => {
     await vi.waitUntil(() => told.at(-1) === "let go");
   });
 
-  test("serves so many at once, and another when one is done or gone", async () => {
+  test("serves so many at once, the next one when it is done or gone, and sends the others elsewhere", async () => {
     await using one = await serving("one", silent);
-    const reader = new AbortController();
-    const first = await ask(one.url, IMAGE, KEY, reader.signal);
-    expect(first.status).toBe(200);
-    const second = await ask(one.url);
-    expect([second.status, await second.text()]).toEqual([
-      503,
-      expect.stringContaining("1 images"),
-    ]);
-    reader.abort();
-    await vi.waitUntil(async () => (await ask(one.url, IMAGE, KEY)).status === 200);
+    const readers = Array.from({ length: 3 }, () => new AbortController());
+    const waiting = `${IMAGE}&wait=1`;
+    const served = await ask(one.url, IMAGE, KEY, readers[0]?.signal);
+    const second = await ask(one.url, waiting, KEY, readers[1]?.signal);
+    expect([served.status, second.status]).toEqual([200, 200]);
+    for (const name of [IMAGE, waiting]) {
+      const refused = await ask(one.url, name);
+      const words = expect.stringContaining("too many images") as unknown;
+      expect([refused.status, await refused.text()]).toEqual([503, words]);
+    }
+    // One that goes while it waits leaves its place to another.
+    readers[1]?.abort();
+    const last = await vi.waitUntil(async () => {
+      const answer = await ask(one.url, waiting, KEY, readers[2]?.signal);
+      if (answer.ok) return answer;
+      await answer.body?.cancel();
+      return undefined;
+    });
+    readers[0]?.abort();
+    const chunk = await last.body?.getReader().read();
+    expect(Buffer.from(chunk?.value ?? []).toString()).toBe("lay");
+    readers[2]?.abort();
   });
 });

@@ -65,11 +65,12 @@ export function createSiblings(options: SiblingsOptions): Siblings {
     { internalUrl, id }: ReplicaInfo,
     name: string,
     signal: AbortSignal,
+    mayWait: boolean,
   ): Promise<ReadableStream<Uint8Array>> {
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(), HEAD_DEADLINE_MS);
     try {
-      const url = `${internalUrl}${ARCHIVE_PATH}?image=${encodeURIComponent(name)}`;
+      const url = `${internalUrl}${ARCHIVE_PATH}?image=${encodeURIComponent(name)}${mayWait ? "&wait=1" : ""}`;
       const answer = await send(url, {
         headers: { "X-API-Key": key },
         redirect: "error",
@@ -88,7 +89,7 @@ export function createSiblings(options: SiblingsOptions): Siblings {
   }
 
   async function copyFrom(
-    { replica, sizeBytes }: Holder,
+    { replica, sizeBytes, mayWait }: Holder & { mayWait: boolean },
     name: string,
     onProgress: (progress: string) => void,
     signal: AbortSignal,
@@ -102,7 +103,7 @@ export function createSiblings(options: SiblingsOptions): Siblings {
     async function* followed(): AsyncGenerator<Uint8Array> {
       let bytes = 0;
       let toldAt = now();
-      for await (const chunk of await open(replica, name, ended)) {
+      for await (const chunk of await open(replica, name, ended, mayWait)) {
         timer.refresh();
         bytes += chunk.length;
         yield chunk;
@@ -135,7 +136,9 @@ export function createSiblings(options: SiblingsOptions): Siblings {
       for (const holder of holders) {
         signal.throwIfAborted();
         try {
-          await copyFrom(holder, name, onProgress, signal);
+          // Only where there is no other to ask.
+          const mayWait = holder === holders.at(-1);
+          await copyFrom({ ...holder, mayWait }, name, onProgress, signal);
           return "copied";
         } catch (error) {
           if (signal.aborted)

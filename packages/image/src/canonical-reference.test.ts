@@ -81,6 +81,8 @@ describe("canonicalReference()", () => {
     [`a@${DIGEST}@${DIGEST}`, "has no valid digest"],
     ["0a".repeat(32), "is an image id without `sha256:`"],
     [`a.b/${"x".repeat(256)}`, "has a repository name of more than 255 characters"],
+    ["openhands-brought:0a", "has a repository name that is kept for this service"],
+    ["docker.io/openhands-brought", "has a repository name that is kept for this service"],
     ["a/".repeat(600), "is longer than 1024 characters"],
   ])("refuses %j as it %s", (text, problem) => {
     expect(problemOf(text)).toBe(`image: "${text.slice(0, 200)}" ${problem}`);

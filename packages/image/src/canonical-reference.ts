@@ -1,6 +1,9 @@
 import { ServiceError } from "@remote-runtime/protocol";
 import { DEFAULT_DOMAIN, OFFICIAL, splitDomain } from "./reference-domain.ts";
 
+/** Of the tags by which servers know on an engine what they brought. They are no images that anybody may ask for, or build. */
+export const MARK_REPOSITORY = "openhands-brought";
+
 /** https://github.com/distribution/reference, reference.go: the grammar that engines and registries share. */
 const DOMAIN =
   /^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*|\[[a-f0-9:]+\])(?::[0-9]+)?$/i;
@@ -36,6 +39,9 @@ export function canonicalReference(text: string): string {
   if (digest !== undefined && !DIGEST.test(digest)) refuse(text, "has no valid digest");
 
   const name = `${domain}/${path}`;
+  if (name === `${DEFAULT_DOMAIN}/${OFFICIAL}${MARK_REPOSITORY}`) {
+    refuse(text, "has a repository name that is kept for this service");
+  }
   return digest === undefined ? `${name}:${tag ?? DEFAULT_TAG}` : `${name}@${digest}`;
 }
 

@@ -3,7 +3,7 @@ export { PULL_BACK_OFF, type Backoff } from "./backoff.ts";
 export type { BuildEngine, EngineBuild } from "./build-engine.ts";
 export { createBuilds, type Builds, type BuildView } from "./builds.ts";
 export { canonicalNames } from "./canonical-names.ts";
-export { canonicalReference, familiarReference } from "./canonical-reference.ts";
+export { canonicalReference, familiarReference, MARK_REPOSITORY } from "./canonical-reference.ts";
 export { decodeBuildContext } from "./decode-build-context.ts";
 export { createImageBringer } from "./image-bringer.ts";
 export type { DiskEngine, DiskSpace, StoredImage } from "./disk-engine.ts";
