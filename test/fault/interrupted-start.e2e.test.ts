@@ -20,7 +20,7 @@ test.each<App>(["standalone", "replica"])(
         REDIS_URL: `redis://${NOWHERE}`,
         PORT: "0",
       });
-      await until(program.log, (log) => log.includes("engine does not answer"));
+      await until(program.log, (log) => /Docker engine at \S+ does not answer/.test(log));
       program.signal("SIGINT");
       expect(await program.ended()).toBe(0);
       expect(program.log()).not.toMatch(/AbortError|Node\.js v/);
