@@ -8,7 +8,7 @@ import {
 } from "@remote-runtime/protocol";
 import { createSandboxProxy, parseSandboxTarget, type SandboxTarget } from "@remote-runtime/proxy";
 import type { Registry } from "@remote-runtime/registry";
-import { createRuntimes, systemClock, type Endpoint } from "@remote-runtime/runtime";
+import { createLull, createRuntimes, systemClock, type Endpoint } from "@remote-runtime/runtime";
 import {
   createApp,
   mountRoutes,
@@ -125,6 +125,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     clock: systemClock,
     ...runtimeSettingsOf(config),
     turnLimits: () => budgetOf(engineLimits, peers.count()),
+    afterBurst: createLull(systemClock),
     newId: () => newRuntimeId(tag, randomBytes),
     newSecret: () => randomBytes(32).toString("base64url"),
     pickPort: createPortPicker({

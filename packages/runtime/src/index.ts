@@ -13,6 +13,7 @@ export type {
 } from "./engine.ts";
 export type { Estate } from "./inheritance.ts";
 export type { Log } from "./log.ts";
+export { createLull } from "./lull.ts";
 export { sessionKeyOf } from "./plan/environment.ts";
 export {
   createRuntimes,

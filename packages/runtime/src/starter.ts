@@ -30,6 +30,8 @@ export type StarterOptions = {
   assignPort: (entry: Entry) => Promise<void>;
   stop: (id: string) => void;
   resume: (entry: Entry) => RuntimeRecord;
+  /** A burst of starts is answered before the work of the engine on the first of them begins. */
+  afterBurst: (begin: () => void) => void;
   clock: Pick<Clock, "now">;
   newId: () => string;
   newSecret: () => string;
@@ -58,8 +60,7 @@ export function createStarter(
     }
     if (replaced) options.stop(replaced.record.id);
     reconciler.save(entry);
-    // A burst of starts is answered before the work of the engine on the first of them begins.
-    setImmediate(() => {
+    options.afterBurst(() => {
       if (roster.entries.get(entry.record.id) === entry && entry.step === null)
         reconciler.wake(entry);
     });
