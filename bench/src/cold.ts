@@ -13,6 +13,7 @@ import { withBenchServer } from "./with-bench-server.ts";
 const STARTS = 16;
 const ROUNDS = 3;
 const LAYER_BYTES = 200_000_000;
+const FILL = `head -c ${LAYER_BYTES} /dev/urandom >/layer`;
 const SERVE = ["--entrypoint=registry", "registry:2", "serve", "/etc/docker/registry/config.yml"];
 const ENSURE_IMAGES = fileURLToPath(new URL("../../scripts/ensure-images.sh", import.meta.url));
 
@@ -64,10 +65,14 @@ async function withColdImage<T>(
   work: (image: string) => Promise<T>,
 ): Promise<T> {
   const image = `${host}/openhands-bench/cold:${randomBytes(4).toString("hex")}`;
-  const step = `RUN head -c ${LAYER_BYTES} /dev/urandom >/layer`;
-  const build = run("docker", ["build", "--quiet", "--no-cache", "--tag", image, "-"]);
-  build.child.stdin?.end(`FROM ${stub}\n${step}\n`);
-  await build;
+  // By commit: what a build made, the engine would keep in its build cache, and a pull would find it there.
+  const maker = await docker("run", "--detach", "--entrypoint=sh", stub, "-c", FILL);
+  try {
+    await docker("wait", maker);
+    await docker("commit", maker, image);
+  } finally {
+    await docker("rm", "--force", maker);
+  }
   await docker("push", "--quiet", image);
   await docker("rmi", image);
   try {

@@ -100,6 +100,7 @@ export async function createImageService(options: ImageServiceOptions): Promise<
     inventory,
     homes,
     changed() {
+      images.outdate();
       inventory.changed();
       disk.changed();
     },

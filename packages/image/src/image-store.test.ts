@@ -144,6 +144,16 @@ describe("held()", () => {
   });
 });
 
+test("outdate() makes the engine be asked for an image that was in memory", async () => {
+  const { engine, images } = engineWith("a:1");
+  const store = createImageStore({ engine });
+  await store.refresh();
+  images.delete("a:1");
+  expect(await store.held("a:1")).toBeDefined();
+  store.outdate();
+  expect(await store.held("a:1")).toBeUndefined();
+});
+
 describe("refresh()", () => {
   test("tells the inventory in canonical names, without those nobody can ask for", async () => {
     const { engine, images } = engineWith("python:3", "<none>:<none>", "ghcr.io/a/b:1");

@@ -30,7 +30,9 @@ export interface ImageStore {
   inventory(): ReadonlyMap<string, EngineImage>;
   /** Canonical references that are being pulled now. */
   pulling(): readonly string[];
-  /** Reads the whole list again; called when the engine says that its images changed. */
+  /** The engine's images changed: none is taken from memory before the engine was asked again. */
+  outdate(): void;
+  /** Reads the whole list again. */
   refresh(): Promise<void>;
 }
 
@@ -62,12 +64,12 @@ export function createImageStore({
     maxPulls,
     backoff,
     onPulled(name) {
-      outdate();
+      supersede();
       known.delete(name);
     },
   });
 
-  function outdate(): void {
+  function supersede(): void {
     generation += 1;
     asking.clear();
   }
@@ -93,7 +95,7 @@ export function createImageStore({
   }
 
   async function refresh(): Promise<void> {
-    outdate();
+    supersede();
     const asked = generation;
     const images = await engine.images();
     const found = new Map(
@@ -104,7 +106,7 @@ export function createImageStore({
     // What was pulled since is newer than the list, and is asked for when it is needed.
     if (asked !== generation) return;
     for (const [name, image] of found) known.set(name, image);
-    outdate();
+    supersede();
   }
 
   /** A pull with what belongs to it; those who share it do not notice. */
@@ -163,6 +165,10 @@ export function createImageStore({
     },
     inventory: () => all,
     pulling: puller.pulling,
+    outdate() {
+      supersede();
+      known.clear();
+    },
     refresh: () => oneAtATime(refresh),
   };
 

@@ -22,7 +22,7 @@ describe("judge()", () => {
     ["create", "disk_full", "disk_full"],
     ["start", "disk_full", "disk_full"],
     ["halt", "disk_full", "1000"],
-    ["create", "not_found", "counted 1000"],
+    ["create", "not_found", "counted 0"],
     ["create", "bad_request", "create_failed"],
     ["create", "conflict", "create_failed"],
     ["create", "unavailable", "1000"],

@@ -47,8 +47,11 @@ export function judge({
         verdict: error.code === "internal" ? "create_failed" : "image_unavailable",
       };
     case "create":
-      // The image was removed since it was fetched: it is fetched again.
-      if (error.code === "not_found") return retry("image_unavailable", error.message);
+      // The image was removed since it was fetched: it is fetched again, the first time at once.
+      if (error.code === "not_found") {
+        if (failures === 0) return { kind: "wait", ms: 0, why: error.message, counts: true };
+        return retry("image_unavailable", error.message);
+      }
       return away ? wait(error.message) : { kind: "fail", verdict: "create_failed" };
     case "start":
       if (error.code === "conflict") return retry("create_failed", error.message);

@@ -96,7 +96,7 @@ export function createSteps(options: StepOptions): Steps {
     const { code } = suspectUnanswered(entry, error);
     if (code === "not_found") {
       entry.image = null;
-      await images.refresh();
+      images.outdate();
     }
     if (code !== "conflict") throw error;
     // The name is taken by this very runtime: an earlier try, or an earlier life of the server, created it.
