@@ -31,7 +31,7 @@ export interface Directory {
   isSettled(): boolean;
   /** A start was sent to the replica, which will announce the load of it in a moment. */
   sent(replicaId: string): void;
-  /** Whether the last question to the registry went unanswered. */
+  /** Whether the last question to the registry went unanswered, or none was answered yet. */
   isCutOff(): boolean;
   /** What the registry has been told is known here at once. */
   setDraining(replicaId: string, draining: boolean): void;
@@ -268,7 +268,7 @@ export function createDirectory({
       return now - firstAnswerAt;
     },
     isSettled: () => clock.now() >= settledAt,
-    isCutOff: () => away,
+    isCutOff: () => away || firstAnswerAt === undefined,
     sent(replicaId) {
       recentStarts.add(replicaId);
       const { fleet } = snapshot;
