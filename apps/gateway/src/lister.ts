@@ -21,7 +21,7 @@ export type Lister = (
 ) => Promise<ReadableStream<Uint8Array>>;
 
 export type ListerOptions = {
-  directory: Pick<Directory, "snapshot" | "absent" | "isCutOff">;
+  directory: Pick<Directory, "snapshot" | "absent" | "absentMs" | "isCutOff">;
   caller: Pick<ReplicaCaller, "list" | "isSilent">;
   records: Pick<RecordReader, "recordsOf" | "isLost" | "view">;
   clock: Pick<Clock, "sleep">;
@@ -29,6 +29,8 @@ export type ListerOptions = {
 
 /** Replicas whose records are read, or wait to be taken. */
 const RECORDS_AT_ONCE = 8;
+/** Neighbours do it about 10 s after they have missed a replica for the first time. */
+const TAKEN_OVER_WITHIN_MS = 30_000;
 
 export function createLister({ directory, caller, records, clock }: ListerOptions): Lister {
   const askAll = createListAsker({ caller, clock });
@@ -85,6 +87,21 @@ export function createLister({ directory, caller, records, clock }: ListerOption
       else if (away.includes(reply.replica) || mayHaveMore(reply.replica, replicas))
         throw doesNotAnswer(reply.replica);
     }
+    // What was on another's record by then had been taken over, from one that was asked too late by one that was too early.
+    const heirs = others.filter(
+      (one) => !away.includes(one) && mayInherit(one, [...away, ...left]),
+    );
+    const taken = asTheyCome(heirs, RECORDS_AT_ONCE, (heir) => recorded(heir, status, context));
+    for await (const reply of taken)
+      // Without the registry nobody takes anything over.
+      if (reply.kind === "part") yield takeUnlisted(reply.part, listed);
+  }
+
+  function mayInherit(heir: ReplicaInfo, others: readonly ReplicaInfo[]): boolean {
+    return others.some(
+      ({ id, engineId }) =>
+        engineId === heir.engineId && directory.absentMs(id) < TAKEN_OVER_WITHIN_MS,
+    );
   }
 
   /** Whether one that has left may have runtimes that none of these has. */
