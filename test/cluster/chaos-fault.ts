@@ -5,6 +5,7 @@ import type { SeededRandom } from "../support/seeded-random.ts";
 import { until } from "../support/until.ts";
 import type { Promises } from "./chaos-client.ts";
 import type { Cluster } from "./cluster.ts";
+import type { Member } from "./member.ts";
 import { keysIn, PREFIX, replicaStates } from "./published.ts";
 
 /** One thing that happens to a cluster. */
@@ -17,6 +18,8 @@ export type Fault = {
 const Wanted = z.object({ desired: z.string() });
 const MOST_PAUSE_MS = 3_000;
 const MOST_AWAY_MS = 1_500;
+/** Beyond some 10 s a neighbour has taken everything over when it goes on. */
+const LONG_PAUSE_MS = 12_000;
 /** All is published again 5 s after the return of an empty Redis, and what waited for it 2 s later. */
 const HEALED_MS = 15_000;
 
@@ -26,7 +29,23 @@ export function nextFault({ gateways, replicas, redis }: Cluster, random: Seeded
   const signal = random.pick(["SIGKILL", "SIGTERM"] as const);
   const awayMs = Math.round(random.next() * MOST_AWAY_MS);
   const pauseMs = Math.round(random.next() * MOST_PAUSE_MS);
+  const still = random.pick([server, random.pick(replicas)]);
+  const stillMs =
+    random.next() < 0.5 || still.app === "gateway"
+      ? pauseMs
+      : pauseMs + LONG_PAUSE_MS - MOST_PAUSE_MS;
   const faults: Fault[] = [
+    ...[1, 2].map(() => ({
+      what: `${still.id} stands still for ${stillMs} ms`,
+      async happen() {
+        still.signal("SIGSTOP");
+        try {
+          await delay(stillMs);
+        } finally {
+          still.signal("SIGCONT");
+        }
+      },
+    })),
     ...[1, 2, 3].map(() => ({
       what: `${signal} of ${server.id}, for ${awayMs} ms`,
       async happen() {
@@ -39,8 +58,11 @@ export function nextFault({ gateways, replicas, redis }: Cluster, random: Seeded
       what: `Redis stands still for ${pauseMs} ms`,
       async happen() {
         await redis.pause();
-        await delay(pauseMs);
-        await redis.unpause();
+        try {
+          await delay(pauseMs);
+        } finally {
+          await redis.unpause();
+        }
       },
     },
     {
@@ -70,7 +92,11 @@ export async function untilHealed(
         .filter(([session, id]) => kept.get(session) === id)
         .flatMap(([session, id]) => [sessionKey(session), `runtime:${id}`])
         .filter((key) => !keys.has(key));
-      const left = await unstopped(redis.url, ended);
+      const left = [
+        ...(await unstopped(redis.url, ended)),
+        // One that stood still finds in the records what was stopped meanwhile, and nowhere else.
+        ...(await liveAt(replicas)).filter((id) => ended.includes(id)),
+      ];
       const states = await Promise.all(gateways.map(({ api }) => replicaStates(api)));
       const ready = states.map((all) => all.filter(({ state }) => state === "ready").length);
       return { missing, left, ready };
@@ -79,6 +105,11 @@ export async function untilHealed(
       missing.length + left.length === 0 && ready.every((count) => count >= replicas.length),
     { deadlineMs: HEALED_MS, what: "the end of the fault's consequences", everyMs: 100 },
   );
+}
+
+async function liveAt(replicas: readonly Member[]): Promise<string[]> {
+  const lists = await Promise.all(replicas.map(({ api }) => api.list()));
+  return lists.flat().map(({ runtime_id: id }) => id);
 }
 
 function sessionKey(session: string): string {

@@ -7,7 +7,7 @@ import { nextFault, untilHealed } from "./chaos-fault.ts";
 import { startCluster, type Cluster } from "./cluster.ts";
 import { containerSessions } from "./container-sessions.ts";
 
-const ROUNDS = 7;
+const ROUNDS = 9;
 const CLIENTS = 3;
 
 const textOf = (pairs: Iterable<readonly [string, string]>): string =>

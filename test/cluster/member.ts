@@ -13,6 +13,8 @@ export interface Member extends AsyncDisposable {
   /** Sends the signal to the present life, and waits for its end where the signal ends one. Default SIGKILL. */
   kill(signal?: "SIGKILL" | "SIGTERM"): Promise<void>;
   signal(signal: "SIGSTOP" | "SIGCONT"): void;
+  /** Whether it has stood still at any time since then, by `performance.now()`. */
+  stoodStillSince(atMs: number): boolean;
   /** Begins another life and waits until it answers. To be called after kill(). */
   restart(): Promise<void>;
   /** Begins another life, without waiting for anything, and gives its process. */
@@ -30,6 +32,8 @@ export type MemberOptions = {
 /** Starts nothing yet: `restart()` or `begin()` does. */
 export function createMember({ app, id, url, key, env }: MemberOptions): Member {
   const lives: Program[] = [];
+  /** The end of its last standstill. */
+  let wentOnAt = Number.NEGATIVE_INFINITY;
 
   function begin(): Program {
     const program = startProgram(app, env);
@@ -47,7 +51,11 @@ export function createMember({ app, id, url, key, env }: MemberOptions): Member 
       lives.at(-1)?.signal(signal);
       await lives.at(-1)?.ended();
     },
-    signal: (signal) => lives.at(-1)?.signal(signal),
+    signal(signal) {
+      lives.at(-1)?.signal(signal);
+      wentOnAt = signal === "SIGSTOP" ? Number.POSITIVE_INFINITY : performance.now();
+    },
+    stoodStillSince: (atMs) => wentOnAt >= atMs,
     restart: () => untilHealthy(url, begin()),
     begin,
     async [Symbol.asyncDispose]() {

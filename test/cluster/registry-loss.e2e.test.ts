@@ -5,7 +5,7 @@ import { until } from "../support/until.ts";
 import { WireRuntime } from "../support/wire-runtime.ts";
 import { startCluster, type Cluster } from "./cluster.ts";
 import { containerSessions } from "./container-sessions.ts";
-import { watchReads } from "./read-watch.ts";
+import { expectUndisturbed, watchReads } from "./read-watch.ts";
 
 /** A gateway asks nobody but the registry once it has known it for 10 s. */
 const SETTLED_MS = 11_000;
@@ -53,14 +53,7 @@ test.concurrent("FLUSHALL under two gateways that have settled: sessions that ar
   await untilTime(settledAt, restart);
   expect(await redisCommand(cluster.redis.url, "FLUSHALL")).toBe("OK");
   await untilTime(performance.now() + AFTER_FLUSH_MS, restart);
-  for (const { stop } of reads) {
-    const { refusals, statuses, unanswered } = await stop();
-    expect({ refusals, unanswered, statuses: [...statuses.keys()] }).toEqual({
-      refusals: [],
-      unanswered: 0,
-      statuses: [200],
-    });
-  }
+  await expectUndisturbed(...reads);
   expect((await cluster.containers()).toSorted()).toEqual(live.map(idOf).toSorted());
 });
 

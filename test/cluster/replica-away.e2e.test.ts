@@ -5,7 +5,7 @@ import { until } from "../support/until.ts";
 import { WireRuntime } from "../support/wire-runtime.ts";
 import { startCluster } from "./cluster.ts";
 import type { Member } from "./member.ts";
-import { watchReads } from "./read-watch.ts";
+import { expectUndisturbed, watchReads } from "./read-watch.ts";
 
 /** Its announcement ends after 6 s; at about 10 s its neighbour takes over. */
 const AWAY_MS = 12_000;
@@ -68,14 +68,7 @@ test.concurrent.each(absences)(
         });
       }
     }
-    for (const { stop } of reads) {
-      const { refusals, statuses, unanswered } = await stop();
-      expect({ refusals, unanswered, statuses: [...statuses.keys()] }).toEqual({
-        refusals: [],
-        unanswered: 0,
-        statuses: [200],
-      });
-    }
+    await expectUndisturbed(...reads);
     expect((await cluster.containers()).toSorted()).toEqual(live.map(idOf).toSorted());
   },
 );

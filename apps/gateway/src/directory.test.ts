@@ -1,6 +1,7 @@
 import { createMemoryRegistry, type ReplicaInfo } from "@remote-runtime/registry";
 import { exampleReplica } from "@remote-runtime/registry/testing";
 import { systemClock } from "@remote-runtime/runtime";
+import { createManualClock } from "@remote-runtime/runtime/testing";
 import { createLog } from "@remote-runtime/server";
 import { describe, expect, test } from "vitest";
 import { createDirectory } from "./directory.ts";
@@ -183,5 +184,34 @@ describe("createDirectory()", () => {
     directory.remember("abcdaaaaaaaaaaaa", "two");
     expect(directory.remembers("abcdaaaaaaaaaaaa")).toBe(true);
     expect(directory.replicasOf("abcdaaaaaaaaaaaa").map(({ id }) => id)).toEqual(["two", "one"]);
+  });
+
+  test("refresh() waits for images 3 s at most, and takes them in when they come", async () => {
+    const clock = createManualClock();
+    const registry = createMemoryRegistry({ now: clock.now });
+    await registry.announce(replica("one"), 1e9);
+    await registry.publishInventory("one", PYTHON);
+    const slow = Promise.withResolvers<void>();
+    const directory = createDirectory({
+      registry: {
+        ...registry,
+        async copyInventory(id, into) {
+          await slow.promise;
+          return registry.copyInventory(id, into);
+        },
+      },
+      clock,
+      log,
+    });
+    let isOver = false;
+    const refreshing = directory.refresh().then(() => void (isOver = true));
+    await clock.advance(2_999);
+    expect(isOver).toBe(false);
+    await clock.advance(1);
+    await refreshing;
+    expect([...directory.snapshot().replicas.keys()]).toEqual(["one"]);
+    expect(directory.snapshot().images("one").size).toBe(0);
+    slow.resolve();
+    await expect.poll(() => directory.snapshot().images("one").size).toBe(1);
   });
 });

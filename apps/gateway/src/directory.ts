@@ -31,10 +31,11 @@ export interface Directory {
   isSettled(): boolean;
   /** A start was sent to the replica, which will announce the load of it in a moment. */
   sent(replicaId: string): void;
-  /** Whether the last question to the registry went unanswered. */
+  /** Whether the last question to the registry went unanswered, or none was answered yet. */
   isCutOff(): boolean;
   /** What the registry has been told is known here at once. */
   setDraining(replicaId: string, draining: boolean): void;
+  /** Reads the registry once: the replicas, and of their images what comes within 3 s. The others come later. */
   refresh(): Promise<void>;
   /** Follows the registry until `signal` aborts. */
   run(signal: AbortSignal): Promise<void>;
@@ -46,6 +47,8 @@ export interface Directory {
  */
 const HOLD_MS = 5_000;
 const SETTLE_MS = 10_000;
+/** A list of thousands of images takes a slow registry seconds, and there are a hundred of them. */
+const IMAGES_MS = 3_000;
 const MOST_ABSENT = 1_000;
 /** After so long a replica that is gone is not shown any more; what was lost with it stays lost. */
 const SHOWN_ABSENT_MS = 24 * 60 * 60 * 1000;
@@ -268,7 +271,7 @@ export function createDirectory({
       return now - firstAnswerAt;
     },
     isSettled: () => clock.now() >= settledAt,
-    isCutOff: () => away,
+    isCutOff: () => away || firstAnswerAt === undefined,
     sent(replicaId) {
       recentStarts.add(replicaId);
       const { fleet } = snapshot;
@@ -277,7 +280,10 @@ export function createDirectory({
     setDraining,
     async refresh() {
       await readReplicas();
-      await readImages();
+      const ending = new AbortController();
+      // Rejects when it is aborted: then the images are there.
+      const late = clock.sleep(IMAGES_MS, ending.signal).catch(() => undefined);
+      await Promise.race([readImages(), late]).finally(() => ending.abort());
     },
     run: (signal) => followRegistry({ registry, clock, hear, look, signal }),
   };

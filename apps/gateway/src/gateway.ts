@@ -27,6 +27,7 @@ import { createCommands } from "./commands.ts";
 import { createDirectory, type Directory } from "./directory.ts";
 import { createHandlers } from "./handlers.ts";
 import { createImageFinder, type ImageFinder } from "./image-finder.ts";
+import { learn } from "./learn.ts";
 import { createLister } from "./lister.ts";
 import { createPlacementCounter } from "./metrics.ts";
 import { createOwnerCall } from "./owner-call.ts";
@@ -70,8 +71,10 @@ export interface Gateway {
   readonly quick: QuickAnswers;
   /** Bytes of sandboxes on their way to a replica. */
   readonly sandbox: SandboxPlane<SandboxTarget>;
-  /** Reads the registry once, so that the first request finds its replicas. */
+  /** Reads the registry once. */
   refresh(): Promise<void>;
+  /** Reads the registry until it has answered once, so that the first request finds its replicas; for 4 s at most. */
+  learn(signal: AbortSignal): Promise<void>;
   /** Follows the registry until `signal` aborts. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -137,6 +140,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       upgrade: proxy.upgrade,
     },
     refresh: directory.refresh,
+    learn: (signal) => learn({ directory, clock, signal }),
     async run(signal) {
       await directory.run(signal);
       proxy.close();

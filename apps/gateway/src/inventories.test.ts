@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { ServiceError } from "@remote-runtime/protocol";
 import { createMemoryRegistry, type HeldImage } from "@remote-runtime/registry";
 import { describe, expect, test, vi } from "vitest";
@@ -75,5 +76,27 @@ describe("createInventories()", () => {
     await inventories.refresh(new Set());
     expect(names(inventories)).toEqual([]);
     expect(inventories.holders("z")).toEqual([]);
+  });
+
+  test("reads those of many replicas some at a time, and all that can be read", async () => {
+    const ids = Array.from({ length: 40 }, (_, i) => `replica-${i}`);
+    let [reading, most] = [0, 0];
+    const inventories = createInventories({
+      inventoryVersions: async () => new Map(ids.map((id) => [id, 1])),
+      async copyInventory(id, into) {
+        reading += 1;
+        most = Math.max(most, reading);
+        await nextTurn();
+        reading -= 1;
+        if (id === "replica-3") throw new ServiceError("unavailable", "no answer in time");
+        into.set([...images(`only:${id}`, "all:1")]);
+        return 1;
+      },
+    });
+    await expect(inventories.refresh(new Set(ids))).rejects.toThrow("no answer in time");
+    expect(most).toBe(8);
+    const read = ids.filter((id) => id !== "replica-3");
+    expect(ids.filter((id) => inventories.of(id).size === 2)).toEqual(read);
+    expect(inventories.holders("all:1").toSorted()).toEqual(read.toSorted());
   });
 });

@@ -1,4 +1,5 @@
 import type { Change, Images, Registry } from "@remote-runtime/registry";
+import pLimit from "p-limit";
 import { createHolders } from "./holders.ts";
 import { ImageNames } from "./image-names.ts";
 import { PackedImages } from "./packed-images.ts";
@@ -11,7 +12,10 @@ export interface Inventories {
   holders(image: string): readonly string[];
   /** A change that does not follow on what is known is left to the next `refresh`. */
   apply(change: InventoryChanged): "applied" | "behind";
-  /** Reads those lists whose version is another one, and forgets those of replicas that are not in `present`. */
+  /**
+   * Reads those lists whose version is another one, and forgets those of replicas that are not in `present`. Throws at the
+   * end when one could not be read.
+   */
   refresh(present: ReadonlySet<string>): Promise<void>;
 }
 
@@ -19,6 +23,8 @@ export type InventoryChanged = Extract<Change, { kind: "inventory" }>;
 
 type Known = { version: number; images: PackedImages };
 
+/** Enough for a registry that takes its time, and few: parsing thousands of names each, they must not hold up the requests. */
+const READ_AT_ONCE = 8;
 const NOTHING: Images = new Map();
 const NOBODY: readonly string[] = [];
 
@@ -75,10 +81,13 @@ export function createInventories(
     async refresh(present) {
       const versions = await registry.inventoryVersions();
       for (const id of known.keys()) if (!present.has(id)) forget(id);
-      // One after another: parsing thousands of names each, they must not hold up the requests between them.
-      for (const [id, version] of versions) {
-        if (present.has(id) && known.get(id)?.version !== version) await read(id);
-      }
+      const stale = [...versions].filter(
+        ([id, version]) => present.has(id) && known.get(id)?.version !== version,
+      );
+      const limit = pLimit(READ_AT_ONCE);
+      const results = await Promise.allSettled(stale.map(([id]) => limit(() => read(id))));
+      const failed = results.find(({ status }) => status === "rejected");
+      if (failed?.status === "rejected") throw failed.reason;
     },
   };
 }

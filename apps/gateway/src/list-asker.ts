@@ -13,11 +13,15 @@ export type ListReply =
   /** It answers an error. */
   | { kind: "refusal"; replica: ReplicaInfo; error: unknown };
 
-/** Asks each replica for its part of a list: one reply for each, as they come and are taken, few of them waiting. */
+/**
+ * Asks each replica for its part of a list: one reply for each, as they come and are taken, few of them waiting. Those that
+ * were silent a moment ago are asked only with `thorough`.
+ */
 export type ListAsker = (
   replicas: readonly ReplicaInfo[],
   status: string | undefined,
   context: CallContext,
+  options?: { thorough: boolean },
 ) => AsyncGenerator<ListReply>;
 
 /** Of one list: asked for, or waiting to be taken. */
@@ -43,7 +47,6 @@ export function createListAsker({
     status: string | undefined,
     context: CallContext,
   ): Promise<ListReply> {
-    if (caller.isSilent(replica)) return { kind: "silent", replica };
     const input = { query: status === undefined ? {} : { status } };
     try {
       return { kind: "part", part: await caller.list({ replica, input, context }) };
@@ -63,10 +66,13 @@ export function createListAsker({
     return Promise.race([reply, late]).finally(() => ending.abort());
   }
 
-  return async function* askAll(replicas, status, context) {
+  return async function* askAll(replicas, status, context, { thorough } = { thorough: false }) {
     const lates: Promise<ListReply>[] = [];
     const replies = asTheyCome(replicas, PARTS_AT_ONCE, (replica) =>
-      limit(() => inTime(ask(replica, status, context))),
+      limit(async (): Promise<ListReply | Late> => {
+        if (!thorough && caller.isSilent(replica)) return { kind: "silent", replica };
+        return inTime(ask(replica, status, context));
+      }),
     );
     for await (const reply of replies) {
       if (reply.kind !== "late") yield reply;

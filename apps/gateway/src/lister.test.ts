@@ -91,6 +91,35 @@ describe("GET /list", () => {
     expect(await fixture.ask("GET", "/list")).toEqual(listOf([id]));
   });
 
+  test.each(["before it is missed", "after it is missed"])(
+    "has what a neighbour takes over in the middle of it, %s",
+    async (when) => {
+      let afterPart = async (): Promise<void> => undefined;
+      await using fixture = await createGatewayFixture({
+        replicas: [],
+        gateway: {
+          fetchOf:
+            ({ id }) =>
+            async (input, init) => {
+              const answer = await fetch(input, init);
+              if (id === "two") await afterPart();
+              return answer;
+            },
+        },
+      });
+      for (const id of ["one", "two"]) await fixture.addReplica(id, { engineId: "shared" });
+      await fixture.gateway.refresh();
+      const id = await startOn(fixture, "one");
+      await fixture.replica("one").kill();
+      if (when.startsWith("after")) {
+        await fixture.registry.withdraw("one", "");
+        await fixture.gateway.refresh();
+      }
+      afterPart = async () => void (await fixture.registry.takeOver(id, "one", "two"));
+      expect(await fixture.ask("GET", "/list")).toEqual(listOf([id]));
+    },
+  );
+
   test("is the replicas' error when all of them give one", async () => {
     await using fixture = await createGatewayFixture({
       replicas: ["one", "two"],

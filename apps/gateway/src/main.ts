@@ -44,7 +44,7 @@ async function main(): Promise<void> {
     metrics,
     openApi: openApiDocument({ ...routes, ...adminRoutes }, { version }),
   });
-  await gateway.refresh();
+  await gateway.learn(shutdown.signal);
   const server = await listen({
     fetch: gateway.app.fetch,
     quick: gateway.quick,

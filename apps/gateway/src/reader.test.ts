@@ -178,6 +178,8 @@ describe("GET of one runtime", () => {
   });
 });
 
+const MANY = ["/sessions/batch?ids=mine", "/list"];
+
 describe("GET of many runtimes", () => {
   test("GET /sessions/batch has one entry for each position, from whichever replica", async () => {
     await using fixture = await createGatewayFixture({ replicas: ["one", "two"] });
@@ -229,6 +231,68 @@ describe("GET of many runtimes", () => {
       const id = await startOn(fixture, "two", "s2");
       await fixture.replica("two").kill();
       expect(JSON.stringify(await fixture.ask("GET", path)), path).toContain(id);
+    }
+  });
+
+  test("are 503 from a gateway that has never reached the registry", async () => {
+    await using fixture = await createGatewayFixture({ replicas: [] });
+    fixture.setRegistryAway(true);
+    await fixture.gateway.refresh();
+    for (const path of MANY) expect((await fixture.ask("GET", path)).status, path).toBe(503);
+  });
+
+  test("are 503 with the registry away and one replica silent, 200 when all answer", async () => {
+    await using fixture = await createGatewayFixture({ replicas: ["one", "two"] });
+    const id = await startOn(fixture, "two", "mine");
+    fixture.setRegistryAway(true);
+    await fixture.gateway.refresh();
+    for (const path of MANY) {
+      const answer = await fixture.ask("GET", path);
+      expect(answer.status, path).toBe(200);
+      expect(JSON.stringify(answer.body), path).toContain(id);
+    }
+    const none = await fixture.ask("GET", "/sessions/batch?ids=none");
+    expect(none).toEqual({ status: 200, body: [null] });
+    await fixture.replica("two").kill();
+    for (const path of [...MANY, ...MANY]) {
+      expect((await fixture.ask("GET", path)).status, path).toBe(503);
+    }
+    // At once: it has been silent a moment ago, but nobody else can tell.
+    await fixture.replica("two").revive();
+    for (const path of MANY) {
+      const answer = await fixture.ask("GET", path);
+      expect(JSON.stringify(answer.body), path).toContain(id);
+    }
+  });
+
+  test.each([
+    ["is 503 when it had some, and no neighbour has its engine", 3, "engine of one", 503],
+    ["is 200 when it had none", 0, "engine of one", 200],
+    ["is 200 when a neighbour takes them over", 3, "engine of two", 200],
+  ])(
+    "GET /list of one that has left, with the registry away, %s",
+    async (_, load, engineId, status) => {
+      await using fixture = await createGatewayFixture({ replicas: ["two"] });
+      const one = await fixture.addReplica("one", { load, engineId });
+      await fixture.gateway.refresh();
+      await one.kill();
+      await fixture.registry.withdraw("one", "");
+      await fixture.gateway.refresh();
+      expect((await fixture.ask("GET", "/list")).status).toBe(200);
+      fixture.setRegistryAway(true);
+      await fixture.gateway.refresh();
+      expect((await fixture.ask("GET", "/list")).status).toBe(status);
+    },
+  );
+
+  test("GET /sessions/batch asks all replicas while an emptied registry may not know a session", async () => {
+    await using fixture = await createGatewayFixture({ replicas: ["one", "two"], isNew: true });
+    expect((await fixture.ask("GET", "/sessions/batch?ids=none")).body).toEqual([null]);
+    await fixture.replica("two").kill();
+    for (const settled of [false, true]) {
+      const { status } = await fixture.ask("GET", "/sessions/batch?ids=none");
+      expect(status).toBe(settled ? 200 : 503);
+      fixture.pass(10_000);
     }
   });
 

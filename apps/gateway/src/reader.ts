@@ -1,4 +1,5 @@
-import type { CallContext, RuntimeObject } from "@remote-runtime/protocol";
+import { ServiceError, type CallContext, type RuntimeObject } from "@remote-runtime/protocol";
+import type { ReplicaInfo } from "@remote-runtime/registry";
 import type { Asker } from "./asker.ts";
 import type { Directory } from "./directory.ts";
 import { inParts, likeliest } from "./merge.ts";
@@ -12,7 +13,7 @@ import type { SessionFinder } from "./session-finder.ts";
 export interface Reader {
   runtime(id: string, context: CallContext): Promise<RuntimeObject | undefined>;
   session(sessionId: string, context: CallContext): Promise<RuntimeObject | undefined>;
-  /** One entry for each id. */
+  /** One entry for each id; null: there is none. Throws `unavailable` when nobody can tell of one of them. */
   sessions(sessionIds: readonly string[], context: CallContext): Promise<(RuntimeObject | null)[]>;
 }
 
@@ -65,15 +66,19 @@ export function createReader({
     return answer?.status === "stopped" ? undefined : answer;
   }
 
-  /** Sessions of replicas that are away: theirs are on record only. `undefined`: the registry is away as well. */
+  /** Sessions of replicas that are away: theirs are on record only. `undefined`: the registry cannot tell either. */
   async function fromRecord(
     sessionId: string,
     context: CallContext,
   ): Promise<RuntimeObject | null | undefined> {
     const holder = await records.holder(sessionId, context.owner);
     if (holder.kind === "registry-away") return undefined;
-    if (holder.kind !== "found") return null;
+    if (holder.kind !== "found") {
+      const canBeAsked = directory.snapshot().replicas.size > 0;
+      return canBeAsked && !directory.isSettled() ? undefined : null;
+    }
     const found = await records.record(holder.value, context.owner);
+    if (found.kind === "registry-away") return undefined;
     if (found.kind !== "found" || found.value.desired === "stopped") return null;
     return records.view(found.value, context);
   }
@@ -82,10 +87,34 @@ export function createReader({
     sessionIds: string[],
     context: CallContext,
     options?: { thorough: boolean },
-  ): Promise<(RuntimeObject | undefined)[]> {
+  ): Promise<{ found: (RuntimeObject | undefined)[]; silent: ReplicaInfo[] }> {
     const query = { ids: sessionIds };
-    const { answers } = await asker.all("sessionBatch", { query }, context, options);
-    return sessionIds.map((_, position) => likeliest(answers.map(({ value }) => value[position])));
+    const { answers, silent } = await asker.all("sessionBatch", { query }, context, options);
+    const found = sessionIds.map((_, position) =>
+      likeliest(answers.map(({ value }) => value[position])),
+    );
+    return { found, silent };
+  }
+
+  /** Of sessions that the registry cannot tell of: those that did not answer a moment ago may be back. */
+  async function lastAnswers(
+    sessionIds: string[],
+    context: CallContext,
+  ): Promise<Map<string, RuntimeObject | undefined>> {
+    const last = new Map<string, RuntimeObject | undefined>();
+    // Clients give up what they are told is not there.
+    if (sessionIds.length > 0 && directory.snapshot().replicas.size === 0) throw noReplica();
+    for (const part of inParts(sessionIds, QUERY_CHARACTERS)) {
+      const { found, silent } = await askedSessions(part, context, { thorough: true });
+      const [mayHave] = silent;
+      const missing = part.find((_, i) => found[i] === undefined);
+      if (mayHave && missing !== undefined) {
+        const problem = `replica ${mayHave.id}, which may have session ${missing.slice(0, 80)}, does not answer`;
+        throw new ServiceError("unavailable", problem);
+      }
+      part.forEach((sessionId, i) => last.set(sessionId, found[i]));
+    }
+    return last;
   }
 
   return {
@@ -95,7 +124,7 @@ export function createReader({
     async sessions(sessionIds, context) {
       const found: (RuntimeObject | undefined)[] = [];
       for (const part of inParts(sessionIds, QUERY_CHARACTERS)) {
-        found.push(...(await askedSessions(part, context)));
+        found.push(...(await askedSessions(part, context)).found);
       }
       const result: (RuntimeObject | null | undefined)[] = [];
       for (let at = 0; at < sessionIds.length; at += LOOK_UPS_AT_ONCE) {
@@ -108,15 +137,8 @@ export function createReader({
           )),
         );
       }
-      // Those that did not answer a moment ago may be back, and nobody else can tell.
       const unsaid = new Set(sessionIds.filter((_, i) => result[i] === undefined));
-      // Clients give up what they are told is not there.
-      if (unsaid.size > 0 && directory.snapshot().replicas.size === 0) throw noReplica();
-      const last = new Map<string, RuntimeObject | undefined>();
-      for (const part of inParts([...unsaid], QUERY_CHARACTERS)) {
-        const answers = await askedSessions(part, context, { thorough: true });
-        part.forEach((sessionId, i) => last.set(sessionId, answers[i]));
-      }
+      const last = await lastAnswers([...unsaid], context);
       return sessionIds.map((sessionId, i) => result[i] ?? last.get(sessionId) ?? null);
     },
   };

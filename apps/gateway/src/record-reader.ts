@@ -16,8 +16,10 @@ export interface RecordReader {
   record(id: string, owner: string): Promise<Found<RuntimeRecord>>;
   /** The id of the runtime that has the session. */
   holder(sessionId: string, owner: string): Promise<Found<string>>;
-  /** The caller's runtimes on these replicas that have not ended; those that cannot be read are left out. */
+  /** The caller's runtimes on these replicas that have not ended. Throws when the registry is away. */
   recordsOf(replicaIds: readonly string[], owner: string): Promise<RuntimeRecord[]>;
+  /** Whether a replica has been gone for so long that what it had counts as lost. */
+  isLost(replicaId: string): boolean;
   view(record: RuntimeRecord, context: CallContext, options?: { truthful: boolean }): RuntimeObject;
   /**
    * Ends the runtime of a replica that is not there; that one removes the container if it comes back. Throws `unavailable`
@@ -75,14 +77,15 @@ export function createRecordReader(options: RecordReaderOptions): RecordReader {
 
     async recordsOf(replicaIds, owner) {
       const lists = await Promise.all(
-        // What cannot be read is away twice: with its replica, and here.
-        replicaIds.map((id) => registry.recordsOfReplica(id, { live: true }).catch(() => [])),
+        replicaIds.map((id) => registry.recordsOfReplica(id, { live: true })),
       );
       return lists
         .flat()
         .filter((record) => record.owner === owner)
         .map(asOfNow);
     },
+
+    isLost: (replicaId) => directory.absentMs(replicaId) >= lostAfterMs,
 
     view(record, { request }, viewOptions) {
       const known = directory.snapshot().replicas.get(record.replicaId);

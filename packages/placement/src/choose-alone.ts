@@ -1,6 +1,6 @@
 import { rendezvous } from "@remote-runtime/ring";
 import type { Choice } from "./choose.ts";
-import type { Placing } from "./scene.ts";
+import { openTo, type Placing } from "./scene.ts";
 
 /**
  * The replica that all gateways come to without a word among them: by the ring, by what is held, and by the session alone.
@@ -10,13 +10,12 @@ export function chooseAlone(
   { image, fleet, except }: Placing,
   sessionId: string,
 ): Choice | undefined {
-  const open = fleet.candidates(image).members.map(({ id }) => id);
-  const ids = except?.size ? open.filter((id) => !except.has(id)) : open;
+  const ids = openTo({ image, fleet, except }).members.map(({ id }) => id);
   const holders = ids.filter((id) => fleet.holding(id, image) === "image");
   const holder = rendezvous(sessionId, holders);
   if (holder !== undefined) return { kind: "cached", replicaId: holder };
-  const [home] = ids;
-  return home === undefined
-    ? undefined
-    : { kind: home === open[0] ? "home" : "spill", replicaId: home };
+  const [next] = ids;
+  if (next === undefined) return undefined;
+  const [home] = fleet.candidates(image).members;
+  return { kind: next === home?.id ? "home" : "spill", replicaId: next };
 }

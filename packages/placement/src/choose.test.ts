@@ -201,28 +201,49 @@ const anyReplicas = fc.uniqueArray(
 );
 
 const anyHint = fc.record({
-  replicaId: fc.option(fc.stringMatching(/^[a-z]$/), { nil: undefined }),
+  /** Which of the replicas the group goes to; beyond the last: one that is gone. */
+  at: fc.option(fc.nat({ max: 12 })),
   remaining: fc.integer({ min: 1, max: 64 }),
   usualSize: fc.integer({ min: 1, max: 64 }),
   usualTotal: fc.nat({ max: 2_000 }),
 });
 
+/** Which of the replicas do not answer. */
+const anyDead = fc.uniqueArray(fc.nat({ max: 9 }), { maxLength: 10 });
+
+type AnyReplica = FleetReplica & { holding: Holding };
+
+function fleetOf(replicas: readonly AnyReplica[]): Fleet {
+  const holdings = new Map(replicas.map(({ id, holding }) => [id, holding]));
+  const holding = (id: string): Holding => holdings.get(id) ?? "nothing";
+  return createFleet({ replicas, ring: createRing(replicas), holding });
+}
+
 describe("choose() among any replicas", () => {
-  test("takes one of them, none that drains while another does not, the same in any order", () => {
+  test("takes no dead one, and none that drains while another lives, the same at all gateways", () => {
     fc.assert(
-      fc.property(anyReplicas, anyHint, (replicas, hint) => {
-        const holdings = new Map(replicas.map(({ id, holding }) => [id, holding]));
-        const everybody = createRing(replicas);
-        const choiceOf = (all: typeof replicas) => {
-          const holding = (id: string): Holding => holdings.get(id) ?? "nothing";
-          const fleet = createFleet({ replicas: all, ring: everybody, holding });
-          return choose({ image: IMAGE, fleet, group: group(hint) });
-        };
-        const choice = choiceOf(replicas);
-        const taken = replicas.find(({ id }) => id === choice?.replicaId);
-        expect(taken).toBeDefined();
-        expect(taken?.draining && replicas.some((each) => !each.draining)).toBe(false);
-        expect(choiceOf(replicas.toReversed())).toEqual(choice);
+      fc.property(anyReplicas, anyHint, anyDead, (replicas, { at, ...hint }, deadAt) => {
+        const dead = new Set(deadAt.flatMap((place) => replicas[place]?.id ?? []));
+        const living = replicas.filter(({ id }) => !dead.has(id));
+        const replicaId = at === null ? undefined : (replicas[at]?.id ?? "gone");
+        const choiceOf = (all: typeof replicas, except: ReadonlySet<string>) =>
+          choose({
+            image: IMAGE,
+            fleet: fleetOf(all),
+            group: group({ ...hint, replicaId }),
+            except,
+          });
+        // One does not answer, and later the registry has it not any more.
+        for (const [all, except] of [
+          [replicas, dead] as const,
+          [living, new Set<string>()] as const,
+        ]) {
+          const choice = choiceOf(all, except);
+          const taken = living.find(({ id }) => id === choice?.replicaId);
+          expect(taken === undefined).toBe(living.length === 0);
+          expect(taken?.draining === true && living.some((each) => !each.draining)).toBe(false);
+          expect(choiceOf(all.toReversed(), except)).toEqual(choice);
+        }
       }),
     );
   });

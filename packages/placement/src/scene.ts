@@ -48,10 +48,8 @@ const NO_GROUP: GroupHint = {
 };
 
 export function sceneOf(placing: Placing): Scene {
-  const { image, fleet, group = NO_GROUP, except, bounds = DEFAULT_BOUNDS } = placing;
-  const { members, load, weight } = except?.size
-    ? without(fleet, image, except)
-    : fleet.candidates(image);
+  const { image, fleet, group = NO_GROUP, bounds = DEFAULT_BOUNDS } = placing;
+  const { members, load, weight } = openTo(placing);
   const total = load + group.reservedTotal + group.remaining;
   // At the beginning of a step there is little yet: what there usually is says how much a replica will have to take.
   const most = Math.max(total, group.usualTotal);
@@ -87,7 +85,13 @@ export function sceneOf(placing: Placing): Scene {
   };
 }
 
-function without(fleet: Fleet, image: string, except: ReadonlySet<string>) {
+/** The replicas that may be taken, home first, with their load and weight: none that drains while another of them does not. */
+export function openTo({
+  image,
+  fleet,
+  except,
+}: Pick<Placing, "image" | "fleet" | "except">): ReturnType<Fleet["candidates"]> {
+  if (!except?.size) return fleet.candidates(image);
   const open = fleet.order(image).filter(({ id }) => !except.has(id));
   const staying = open.filter(({ draining }) => !draining);
   const members = staying.length > 0 ? staying : open;

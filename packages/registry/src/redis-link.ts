@@ -39,6 +39,7 @@ export function createRedisLink(deps: {
   return {
     async call(work) {
       if (closed) throw new ServiceError("unavailable", "the registry is closed");
+      const heardBefore = heardBytes(redis);
       try {
         return await withinDeadline(async () => {
           await firstAttempt;
@@ -46,9 +47,9 @@ export function createRedisLink(deps: {
         });
       } catch (error) {
         const reason = trouble.reasonOf(error);
-        // Answers come in order, so what is behind this command gets none either. On a new connection the handshake
-        // finds out when Redis answers again; until then callers need not wait.
-        if (reason === NO_ANSWER && isUsable(redis)) {
+        // Answers come in order: where none has come, what is behind this command gets none either. On a new connection the
+        // handshake finds out when Redis answers again; until then callers need not wait. One that is merely slow is kept.
+        if (reason === NO_ANSWER && isUsable(redis) && heardBytes(redis) === heardBefore) {
           trouble.enter(reason);
           redis.disconnect(true);
           onStall();
@@ -128,6 +129,10 @@ function watchTrouble(redis: ScriptedRedis, name: string, log: RegistryLog | und
 /** A connection that is just being closed still has the status `ready`. */
 function isUsable(redis: ScriptedRedis): boolean {
   return redis.status === "ready" && redis.stream.writable;
+}
+
+function heardBytes(redis: ScriptedRedis): number {
+  return redis.status === "ready" ? redis.stream.bytesRead : 0;
 }
 
 /** The library puts the command with its arguments on its errors: passwords and the keys of sandboxes. */

@@ -34,6 +34,8 @@ const ANNOUNCE_TRIES = 3;
 
 function replicas(link: RedisLink, keys: Keys, epoch: RedisEpoch): Replicas {
   const { replicaIndex, changeChannel } = keys;
+  /** The ids in the index, as they were found last. */
+  let known: string[] = [];
 
   /** Writes it, or returns the entry of another instance. */
   function write(replica: ReplicaInfo, ttlMs: number, replacing: string): Promise<unknown> {
@@ -63,9 +65,18 @@ function replicas(link: RedisLink, keys: Keys, epoch: RedisEpoch): Replicas {
     },
     replicas: () =>
       link.call(async (redis) => {
-        const ids = (await redis.zrange(replicaIndex, 0, "-1")).toSorted();
         const before = epoch.seen();
-        const [epochText = null, ...texts] = await redis.mget(epoch.key, ...ids.map(keys.replica));
+        const read = (ids: string[]) => redis.mget(epoch.key, ...ids.map(keys.replica));
+        // Most often they are the ones of the last time: one way there and back tells all.
+        const expected = known;
+        const [index, guess] = await Promise.all([
+          redis.zrange(replicaIndex, 0, "-1"),
+          read(expected),
+        ]);
+        const ids = index.toSorted();
+        known = ids;
+        const isSame = ids.length === expected.length && ids.every((id, i) => id === expected[i]);
+        const [epochText = null, ...texts] = isSame ? guess : await read(ids);
         // Replicas that are missing announce themselves again soon: that the listeners hear of a loss is enough.
         await epoch.hasLost(redis, { before, text: epochText });
         const expired = ids.filter((_, i) => texts[i] === null);
