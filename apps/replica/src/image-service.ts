@@ -78,6 +78,8 @@ export async function createImageService(options: ImageServiceOptions): Promise<
     pulling: () => images.pulling(),
     idOf: (name) => images.inventory().get(name)?.id,
     isPinned: pins.isPinned,
+    isPrefetched: (name) => prefetches.wants(name),
+    onEvicted: (names) => prefetches.evicted(names),
     clock,
     log,
   });
