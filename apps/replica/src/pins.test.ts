@@ -14,8 +14,8 @@ async function start({ isAway = false } = {}) {
   const memory = createMemoryRegistry({ now: clock.now });
   const state = { isAway };
   const listeners = new Set<(change: Change) => void>();
-  const registry: Pick<Registry, "pin" | "pins" | "onChange"> = {
-    pin: memory.pin,
+  const registry: Pick<Registry, "restorePins" | "pins" | "onChange"> = {
+    restorePins: memory.pin,
     async pins(): Promise<Pins> {
       if (state.isAway) throw new ServiceError("unavailable", "away");
       return memory.pins();

@@ -19,7 +19,7 @@ export interface Pins {
 }
 
 export type PinsOptions = {
-  registry: Pick<Registry, "pins" | "pin" | "onChange">;
+  registry: Pick<Registry, "pins" | "restorePins" | "onChange">;
   clock: Clock;
   log: Log;
 };
@@ -35,7 +35,7 @@ export function createPins({ registry, clock, log }: PinsOptions): Pins {
     if (!lost) return;
     const all = [...lost];
     for (let from = 0; from < all.length; from += MOST_AT_ONCE) {
-      await registry.pin(new Map(all.slice(from, from + MOST_AT_ONCE)));
+      await registry.restorePins(new Map(all.slice(from, from + MOST_AT_ONCE)));
     }
     lost = undefined;
   }

@@ -64,10 +64,11 @@ function copying(
     engineId: "own",
     registry: {
       replicas: async () => replicas,
-      async inventory(id) {
-        asked.push(id);
+      async heldBy(name, ids) {
+        asked.push(...ids);
         if (isUnknown) throw new ServiceError("unavailable", "the registry does not answer");
-        return { version: 1, images: new Map([[IMAGE, { createdAt: 0, sizeBytes: 3_000_000 }]]) };
+        expect(name).toBe(IMAGE);
+        return new Map(ids.map((id) => [id, { createdAt: 0, sizeBytes: 3_000_000 }]));
       },
     },
     engine: {

@@ -12,7 +12,7 @@ import { ARCHIVE_PATH } from "./archive-server.ts";
 
 export type SiblingsOptions = {
   engineId: string;
-  registry: Pick<Registry, "replicas" | "inventory">;
+  registry: Pick<Registry, "replicas" | "heldBy">;
   engine: Pick<ArchiveEngine, "load">;
   /** One of the keys that all replicas are given. */
   key: string;
@@ -43,13 +43,17 @@ export function createSiblings(options: SiblingsOptions): Siblings {
 
   /** One replica of each other engine that holds the image, the least loaded first; and whether one of them is away. */
   async function holdersOf(name: string): Promise<{ holders: Holder[]; isOneAway: boolean }> {
-    const engines = new Set([engineId]);
+    const engines = new Set<string>();
     const holders: Holder[] = [];
     let isOneAway = false;
-    for (const replica of (await registry.replicas()).toSorted((a, b) => shareOf(a) - shareOf(b))) {
-      if (engines.has(replica.engineId)) continue;
-      const held = (await registry.inventory(replica.id))?.images.get(name);
-      if (!held) continue;
+    const others = (await registry.replicas()).filter((replica) => replica.engineId !== engineId);
+    const found = await registry.heldBy(
+      name,
+      others.map(({ id }) => id),
+    );
+    for (const replica of others.toSorted((a, b) => shareOf(a) - shareOf(b))) {
+      const held = found.get(replica.id);
+      if (!held || engines.has(replica.engineId)) continue;
       if (away.get(replica.internalUrl)) {
         isOneAway = true;
         continue;
