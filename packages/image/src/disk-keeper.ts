@@ -145,7 +145,10 @@ export function createDiskKeeper(options: DiskKeeperOptions): DiskKeeper {
 
   /** Whoever takes an image's last name away wants it gone, and only the mark is in the way. */
   async function removeNameless(ours: readonly StoredImage[]): Promise<void> {
-    for (const image of ours) if (image.names.length === 0) await engine.remove(image);
+    for (const image of ours) {
+      const isKept = [image.id, ...(image.digests ?? [])].some(isPinned);
+      if (image.names.length === 0 && !isKept) await engine.remove(image);
+    }
   }
 
   return {

@@ -5,6 +5,7 @@ export { createBuilds, type Builds, type BuildView } from "./builds.ts";
 export { canonicalNames } from "./canonical-names.ts";
 export { canonicalReference, familiarReference, MARK_REPOSITORY } from "./canonical-reference.ts";
 export { decodeBuildContext } from "./decode-build-context.ts";
+export { createDigestMarks, digestOfMark, digestsIn, type MarkDigests } from "./digest-mark.ts";
 export { createImageBringer } from "./image-bringer.ts";
 export type { DiskEngine, DiskSpace, StoredImage } from "./disk-engine.ts";
 export {
