@@ -3,6 +3,7 @@ import {
   createRecent,
   type ArchiveEngine,
   type MarkDigests,
+  type OnPullProgress,
   type Siblings,
 } from "@remote-runtime/image";
 import { ServiceError } from "@remote-runtime/protocol";
@@ -102,7 +103,7 @@ export function createSiblings(options: SiblingsOptions): Siblings {
   async function copyFrom(
     { replica, sizeBytes, mayWait }: Holder & { mayWait: boolean },
     name: string,
-    onProgress: (progress: string) => void,
+    onProgress: OnPullProgress,
     signal: AbortSignal,
   ): Promise<void> {
     onProgress(`copying from replica ${replica.id}`);
@@ -125,9 +126,10 @@ export function createSiblings(options: SiblingsOptions): Siblings {
         toldAt = now();
         onProgress(
           `copying from replica ${replica.id}: ${megabytes(bytes)}/${megabytes(sizeBytes)} MB`,
+          bytes,
         );
       }
-      onProgress(`copied from replica ${replica.id}: ${megabytes(bytes)} MB, unpacking`);
+      onProgress(`copied from replica ${replica.id}: ${megabytes(bytes)} MB, unpacking`, bytes);
     }
     try {
       await engine.load(followed(), ended);

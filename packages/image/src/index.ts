@@ -17,7 +17,7 @@ export {
 } from "./disk-keeper.ts";
 export type { DiskPolicy, EvictionScope } from "./disk-policy.ts";
 export type { ImageDisk } from "./image-disk.ts";
-export type { EngineImage, ImageEngine } from "./image-engine.ts";
+export type { EngineImage, ImageEngine, OnPullProgress } from "./image-engine.ts";
 export { createImageStore, type ImageStore, type PullPolicy } from "./image-store.ts";
 export type { InjectEngine, InjectSource, InjectVolume, PathKind } from "./inject-engine.ts";
 export { isWithin, parseInjectMappings, type InjectMapping } from "./inject-mapping.ts";
