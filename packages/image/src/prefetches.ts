@@ -1,4 +1,4 @@
-import { ServiceError } from "@remote-runtime/protocol";
+import { MOST_PREFETCH_FAILURES, ServiceError } from "@remote-runtime/protocol";
 import type { EngineImage, OnPullProgress } from "./image-engine.ts";
 import type { ImageStore } from "./image-store.ts";
 
@@ -65,7 +65,6 @@ type Prefetch = {
 const MOST_PREFETCHES = 16;
 /** Of all prefetches together. */
 const MOST_IMAGES = 100_000;
-const MOST_FAILURES = 1_000;
 const MOST_ERROR_CHARACTERS = 1_000;
 const NO_ROOM =
   "unpin images or prefetch fewer of them, with fewer copies or onto more engines, or give the engine a larger disk";
@@ -253,7 +252,8 @@ function viewOf(states: ReadonlyMap<string, State>): PrefetchView {
         view.pulls.push({ image, progress: state.progress, bytes: state.bytes });
         break;
       case "failed":
-        if (view.failures.length < MOST_FAILURES) view.failures.push({ image, error: state.error });
+        if (view.failures.length < MOST_PREFETCH_FAILURES)
+          view.failures.push({ image, error: state.error });
         break;
       case "waiting":
       case "held":

@@ -33,6 +33,7 @@ type PrefetchOptions = JsonOption & {
   pin?: boolean;
   build?: string;
   detach?: boolean;
+  patience: number;
 };
 type Connection = Awaited<ReturnType<typeof connect>>;
 type Wanted = { lines: ReadonlyMap<string, string>; options: PrefetchOptions };
@@ -76,6 +77,12 @@ export function addPrefetch(program: Command, terminal: Terminal): void {
     .option("--pin", "never remove these images to make room, until `unpin`")
     .option("--build <folder>", "build what is nowhere and has its files there")
     .option("--detach", "do not wait for it")
+    .option(
+      "--patience <seconds>",
+      "a replica that takes no part for so long has failed",
+      numberOption({ min: 1, max: 86_400 }),
+      120,
+    )
     .option(...jsonOption)
     .addHelpText("after", NOTES)
     .action(async (file: string, options: PrefetchOptions, command: Command) => {
@@ -111,7 +118,7 @@ async function prefetch(wanted: Wanted, connection: Connection, terminal: Termin
   const list = { id: prefetchIdOf(images, copies), images, copies };
   const shares = options.detach
     ? await leave(list, connection, terminal)
-    : await watch(list, connection, terminal);
+    : await watch(list, options.patience * 1000, connection, terminal);
   const seconds = Math.round((now() - startedAt) / 100) / 10;
   const result: PrefetchResult = { id: list.id, copies, seconds, shares, builds, pinned };
   if (options.json) printJson(terminal.stdout, prefetchDocument(result));
@@ -150,6 +157,7 @@ async function build(
 
 async function watch(
   list: PrefetchWanted,
+  patienceMs: number,
   { client }: Connection,
   terminal: Terminal,
 ): Promise<PrefetchShare[]> {
@@ -158,6 +166,7 @@ async function watch(
   try {
     return await followPrefetch(list, {
       client,
+      patienceMs,
       terminal,
       onShares: display.show,
       say: display.say,
