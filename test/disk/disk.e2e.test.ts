@@ -1,6 +1,9 @@
-import { statfs } from "node:fs/promises";
+import { mkdtemp, rm, statfs, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { runCli } from "../cli/cli.ts";
 import { type Api, apiOf } from "../support/api.ts";
 import { call } from "../support/call.ts";
 import { docker } from "../support/docker.ts";
@@ -136,4 +139,24 @@ test("a start whose image can never fit fails as disk_full before the disk is", 
   await api.stop(runtime.runtime_id);
   // And there is room again for what does fit.
   await use("image-5");
+});
+
+test("a prefetch that is larger than the disk keeps what it has brought, says what did not fit, and gives way to a start", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "disk-"));
+  resources.defer(() => rm(folder, { recursive: true }));
+  const file = join(folder, "list");
+  const list = Array.from({ length: 20 }, (_, at) => source.reference(`list-${at}`, IMAGE_MIB));
+  await writeFile(file, list.join("\n"));
+  const env = { REMOTE_RUNTIME_URL: server.url, SANDBOX_API_KEY: server.key };
+  const { code, stdout } = await runCli(["prefetch", file, "--json"], env);
+  const told = JSON.parse(stdout) as { pulled: number; failed: number; failures: object[] };
+  expect(code).toBe(1);
+  expect(told.pulled).toBeGreaterThan(3);
+  expect(told.pulled + told.failed).toBe(20);
+  const error = expect.stringMatching(/^disk_full: .* GB are free.*; unpin images/) as string;
+  for (const failure of told.failures) expect(failure).toMatchObject({ error });
+  const names = await held();
+  expect(list.filter((name) => names.includes(name))).toHaveLength(told.pulled);
+  expect(leastFreeMib).toBeGreaterThan(DISK_MIB / 30);
+  await use("image-7");
 });

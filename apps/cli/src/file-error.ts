@@ -9,6 +9,10 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOTDIR: "a part of the path is no folder",
   EPERM: "permission denied",
   EROFS: "the disk takes no writes",
+  TAR_BAD_ARCHIVE: "the archive is cut short or damaged",
+  TAR_ENTRY_INVALID: "it is no tar archive",
+  Z_BUF_ERROR: "the archive is cut short or damaged",
+  Z_DATA_ERROR: "the archive is cut short or damaged",
 };
 
 /** An error of the file system as one line: what could not be done, why, and what to do about it. */

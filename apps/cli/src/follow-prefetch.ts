@@ -1,5 +1,6 @@
 import type { Client } from "@remote-runtime/client";
 import {
+  MOST_PREFETCH_FAILURES,
   MOST_PREFETCH_IMAGES,
   type PrefetchShare,
   ServiceError,
@@ -20,7 +21,7 @@ const CANCEL_TIMEOUT_MS = 5_000;
 const GONE_MS = 30_000;
 /** Between two attempts to give a replica what it should have. */
 const GIVE_AGAIN_MS = 5_000;
-/** A server, or a replica, that has not answered for so long is not waited for any more. */
+/** A server that has not answered for so long is not waited for any more. */
 const SILENCE_MS = 600_000;
 
 export type PrefetchWanted = {
@@ -31,6 +32,8 @@ export type PrefetchWanted = {
 
 export type FollowOptions = {
   client: Client;
+  /** A replica that has taken no part for so long is not waited for any more: its images have failed. */
+  patienceMs: number;
   terminal: Pick<Terminal, "now" | "sleep" | "signal">;
   /** Called after each look. */
   onShares: (shares: readonly PrefetchShare[]) => void;
@@ -42,7 +45,13 @@ type Part = {
   share: PrefetchShare;
   /** When it last was `working`, or was given. */
   heardAt: number;
+  /** What it did not take when the list was given last. */
+  missed: Pick<PrefetchShare, "failed" | "failures">;
+  /** It is not waited for, unless it answers after all. */
+  isGivenUp?: true;
 };
+
+const NOTHING_MISSED = { failed: 0, failures: [] };
 
 /** Tells the servers what is wanted; `anew` as in the API. Lists of any length. */
 export async function givePrefetch(
@@ -57,7 +66,9 @@ export async function givePrefetch(
     const answer = await client.call("prefetch", { body }, options);
     // A replica's answer tells of all that it has so far; one that missed a part is to be given it again.
     for (const share of answer.replicas) {
-      if (shares.get(share.replica_id)?.state !== "silent") shares.set(share.replica_id, share);
+      const before = shares.get(share.replica_id);
+      if (before?.state !== "silent") shares.set(share.replica_id, share);
+      else if (share.state === "silent") shares.set(share.replica_id, bothMissed(before, share));
     }
   }
   return [...shares.values()];
@@ -65,14 +76,14 @@ export async function givePrefetch(
 
 /**
  * Watches until nothing is left to do. A replica that was started anew is given its part again, and the part of one that is
- * gone goes to others. Throws ExitError when the user interrupts, after what has not begun was taken back, and when
- * somebody is silent for ten minutes.
+ * gone goes to others; one that is there and takes none is given up in the end, and its images have failed. Throws ExitError
+ * when the user interrupts, after what has not begun was taken back, and when the server is silent for ten minutes.
  */
 export async function followPrefetch(
   wanted: PrefetchWanted,
   options: FollowOptions,
 ): Promise<PrefetchShare[]> {
-  const { client, terminal, onShares } = options;
+  const { client, terminal, onShares, patienceMs } = options;
   const { signal, now, sleep } = terminal;
   let parts = new Map<string, Part>();
   let answeredAt = now();
@@ -81,9 +92,14 @@ export async function followPrefetch(
   function take(shares: readonly PrefetchShare[]): void {
     for (const share of shares) {
       const before = parts.get(share.replica_id);
-      if (share.state === "working" || !before) {
-        parts.set(share.replica_id, { share, heardAt: now() });
-      } else {
+      const missed = share.failed > 0 ? share : (before?.missed ?? NOTHING_MISSED);
+      if (share.state === "working") {
+        parts.set(share.replica_id, { share, heardAt: now(), missed: NOTHING_MISSED });
+      } else if (!before) {
+        const waits = { ...share, ...NOTHING_MISSED, waiting: share.failed };
+        parts.set(share.replica_id, { share: waits, heardAt: now(), missed });
+      } else if (!before.isGivenUp) {
+        before.missed = missed;
         // What it said last is shown until it says more.
         const state = share.state === "unknown" ? "unknown" : before.share.state;
         before.share = { ...before.share, state, error: share.error };
@@ -101,6 +117,23 @@ export async function followPrefetch(
     const stays = ([id, part]: [string, Part]): boolean => given.has(id) || !isGone(part);
     parts = new Map([...parts].filter(stays));
     take(shares);
+  }
+
+  /** What it had pulled by then, nobody knows. */
+  function giveUp(part: Part): void {
+    const { share, missed } = part;
+    const { replica_id, running, waiting } = share;
+    const seconds = Math.round((answeredAt - part.heardAt) / 1000);
+    const silence = `replica ${replica_id} has taken no part for ${seconds} s`;
+    const error = share.error === "" ? silence : `${silence}: ${share.error}`;
+    part.isGivenUp = true;
+    part.share = {
+      ...noShareOf(replica_id, error),
+      failed: Math.max(missed.failed, running + waiting),
+      failures: missed.failures.map(({ image }) => ({ image, error })),
+    };
+    options.say(`${printable(error)}; it is not waited for any more`);
+    onShares(sharesOf(parts));
   }
 
   const isGone = ({ heardAt }: Part): boolean => now() - heardAt >= GONE_MS;
@@ -128,7 +161,9 @@ export async function followPrefetch(
       await look().catch((error: unknown) => {
         if (signal.aborted || !passes(error)) throw error;
       });
-      checkSilence({ parts, answeredAt, now: now() });
+      checkSilence(now() - answeredAt);
+      // While the server does not answer, nobody is heard of.
+      for (const part of open(parts)) if (answeredAt - part.heardAt >= patienceMs) giveUp(part);
     }
     return sharesOf(parts);
   } catch (error) {
@@ -144,33 +179,29 @@ function sharesOf(parts: ReadonlyMap<string, Part>): PrefetchShare[] {
 /** Those of which something is left to do. */
 function open(parts: ReadonlyMap<string, Part>): Part[] {
   return [...parts.values()].filter(
-    ({ share: { state, running, waiting } }) => state !== "working" || running + waiting > 0,
+    ({ isGivenUp, share: { state, running, waiting } }) =>
+      !isGivenUp && (state !== "working" || running + waiting > 0),
   );
+}
+
+function noShareOf(replica_id: string, error: string): PrefetchShare {
+  const none = { held: 0, pulled: 0, running: 0, waiting: 0, cancelled: 0, pulled_bytes: 0 };
+  return { replica_id, state: "silent", error, ...none, ...NOTHING_MISSED, pulls: [] };
+}
+
+function bothMissed(one: PrefetchShare, other: PrefetchShare): PrefetchShare {
+  const failures = [...one.failures, ...other.failures].slice(0, MOST_PREFETCH_FAILURES);
+  return { ...other, failed: one.failed + other.failed, failures };
 }
 
 function passes(error: unknown): boolean {
   return isUnreachable(error) || (error instanceof ServiceError && statusOf(error.code) >= 500);
 }
 
-function checkSilence({
-  parts,
-  answeredAt,
-  now,
-}: {
-  parts: ReadonlyMap<string, Part>;
-  answeredAt: number;
-  now: number;
-}): void {
-  const minutes = SILENCE_MS / 60_000;
-  if (now - answeredAt >= SILENCE_MS) {
-    throw new ExitError(exitCodes.unreachable, `the server has not answered for ${minutes} min`);
-  }
-  for (const { share, heardAt } of open(parts)) {
-    if (now - heardAt < SILENCE_MS) continue;
-    const reason = share.error === "" ? "" : `: ${share.error}`;
-    const text = `${share.replica_id} has taken no part of it for ${minutes} min${reason}`;
-    throw new ExitError(exitCodes.unreachable, text);
-  }
+function checkSilence(silenceMs: number): void {
+  if (silenceMs < SILENCE_MS) return;
+  const text = `the server has not answered for ${SILENCE_MS / 60_000} min`;
+  throw new ExitError(exitCodes.unreachable, text);
 }
 
 /** Takes back what has not begun, and says what becomes of the rest. */

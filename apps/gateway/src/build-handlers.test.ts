@@ -83,10 +83,31 @@ describe("POST /build at a gateway", () => {
     const base = "localhost/openhands/runtime:lock";
     for (const id of REPLICAS) {
       await hold(fixture, id, base);
-      await build(fixture, { dockerfile: `FROM ${base}\n` });
+      await build(fixture, { dockerfile: `# for ${id}\nFROM ${base}\n` });
       expect(takers(fixture)).toContain(id);
       await fixture.registry.publishInventory(id, new Map());
     }
+  });
+
+  test("gives the same content to one replica, which builds it once, at all gateways and whatever their loads", async () => {
+    await using fixture = await createGatewayFixture({ replicas: REPLICAS });
+    await Promise.all([build(fixture), build(fixture)]);
+    const [taker = ""] = takers(fixture);
+    expect(takers(fixture)).toEqual([taker]);
+    // Any other image would go elsewhere now.
+    await fixture.replica(taker).announce({ load: 1_000 });
+    await fixture.gateway.refresh();
+    const placement = await fixture.ask("GET", `/placement?image=${IMAGE}`);
+    expect(placement.body).not.toMatchObject({ replica_id: taker });
+    await build(fixture);
+    expect([takers(fixture), fixture.replica(taker).uploads.length]).toEqual([[taker], 3]);
+    // Other content is another build, and nobody waits for one that drains.
+    await build(fixture, { dockerfile: "FROM scratch\nLABEL a=b\n" });
+    expect(takers(fixture)).toHaveLength(2);
+    await fixture.replica(taker).announce({ load: 1_000, draining: true });
+    await fixture.gateway.refresh();
+    await build(fixture);
+    expect(fixture.replica(taker).uploads).toHaveLength(3);
   });
 
   const home = async (fixture: GatewayFixture): Promise<string> => {

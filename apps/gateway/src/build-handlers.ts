@@ -49,7 +49,7 @@ export function createBuildHandlers(options: BuildHandlersOptions): BuildHandler
     let last: unknown;
     // Ends when no replica is left: then `place` throws.
     for (;;) {
-      const replica = place(received, { except, last });
+      const replica = await place(received, { except, last });
       const url = caller.baseUrl(replica, context.request);
       try {
         const { build_id } = await send(replica, received, { ...context, baseUrl: url });

@@ -200,7 +200,7 @@ function buildsOf(
   options: GatewayOptions & { clock: Clock },
   { directory, caller, placer }: Pick<Parts, "directory" | "caller" | "placer">,
 ): ReturnType<typeof createBuildHandlers> {
-  const { routing, local, clock, buildUpload = BUILD_UPLOAD } = options;
+  const { routing, registry, local, clock, buildUpload = BUILD_UPLOAD } = options;
   return createBuildHandlers({
     directory,
     caller,
@@ -209,7 +209,7 @@ function buildsOf(
       folder: join(tmpdir(), `openhands-uploads-${hostname()}-${process.pid}`),
       maxHeldBytes: MOST_HELD_CONTEXTS * buildUpload.maxContextBytes,
     }),
-    place: createBuildPlacer({ directory, placer }),
+    place: createBuildPlacer({ directory, placer, registry }),
     send: createBuildSender({ routing, timeoutMs: buildUpload.timeoutMs }),
     clock,
     local,

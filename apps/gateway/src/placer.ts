@@ -13,6 +13,7 @@ import {
 } from "@remote-runtime/placement";
 import type { Change, Registry, ReplicaInfo } from "@remote-runtime/registry";
 import type { Clock } from "@remote-runtime/runtime";
+import { BUILD_GROUP } from "./build-placer.ts";
 import type { Directory } from "./directory.ts";
 import { noReplica } from "./no-replica.ts";
 import type { ReplicaCaller } from "./replica-caller.ts";
@@ -158,7 +159,12 @@ export function createPlacer(options: PlacerOptions): Placer {
       };
     },
     hear(change) {
-      if (change.kind === "group") return groups.follow(change.image, change.replicaId, moment());
+      if (change.kind === "group") {
+        // Where builds go, gateways ask when they have one.
+        if (change.image.startsWith(BUILD_GROUP)) return;
+        groups.follow(change.image, change.replicaId, moment());
+        return;
+      }
       if (change.gatewayId === gatewayId) return;
       for (const { image, replicaId, count } of change.starts) {
         groups.heard(image, replicaId, count, moment());

@@ -59,6 +59,9 @@ describe("POST /prefetch", () => {
 
   test("says which replica does not answer and which knows nothing, and does the rest", async () => {
     await using fixture = await createGatewayFixture({ replicas: ["one", "two"] });
+    const missed: string[] = [];
+    for (const image of images) if ((await homeOf(fixture, image)) === "one") missed.push(image);
+    expect(missed.length).toBeGreaterThan(0);
     await fixture.replica("one").kill();
     const { status, body } = await fixture.ask("POST", "/prefetch", { body: { images } });
     expect([status, body]).toMatchObject([
@@ -66,7 +69,13 @@ describe("POST /prefetch", () => {
       {
         prefetch_id: expect.stringMatching(/^[0-9a-f]{16}$/) as string,
         replicas: [
-          { replica_id: "one", state: "silent", error: "replica one does not answer" },
+          {
+            replica_id: "one",
+            state: "silent",
+            error: "replica one does not answer",
+            failed: missed.length,
+            failures: missed.map((image) => ({ image, error: "replica one does not answer" })),
+          },
           { replica_id: "two", state: "working" },
         ],
       },

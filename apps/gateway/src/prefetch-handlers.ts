@@ -1,5 +1,6 @@
 import { canonicalReference } from "@remote-runtime/image";
 import {
+  MOST_PREFETCH_FAILURES,
   prefetchIdOf,
   ServiceError,
   type AdminRoutes,
@@ -53,6 +54,7 @@ export function createPrefetchHandlers(options: PrefetchHandlersOptions): Prefet
   async function shares(
     replicaIds: Iterable<string>,
     ask: (replica: ReplicaInfo) => Promise<PrefetchProgress>,
+    partOf: (replicaId: string) => readonly string[] = () => [],
   ): Promise<PrefetchShare[]> {
     const { replicas } = directory.snapshot();
     const known = [...replicaIds].toSorted().flatMap((id) => replicas.get(id) ?? []);
@@ -61,7 +63,7 @@ export function createPrefetchHandlers(options: PrefetchHandlersOptions): Prefet
         try {
           return { replica_id: replica.id, state: "working", error: "", ...(await ask(replica)) };
         } catch (error) {
-          return noShare(replica.id, ServiceError.from(error));
+          return noShare(replica.id, ServiceError.from(error), partOf(replica.id));
         }
       }),
     );
@@ -73,10 +75,12 @@ export function createPrefetchHandlers(options: PrefetchHandlersOptions): Prefet
       const homes = homesOf(body);
       const images = body.images.map(canonicalReference);
       const { prefetch_id = prefetchIdOf(images, body.copies), anew } = body;
-      const replicas = await shares(homes.keys(), (replica) => {
-        const input = { body: { prefetch_id, images: [...(homes.get(replica.id) ?? [])], anew } };
+      const partOf = (id: string): string[] => [...(homes.get(id) ?? [])];
+      const give = (replica: ReplicaInfo): Promise<PrefetchProgress> => {
+        const input = { body: { prefetch_id, images: partOf(replica.id), anew } };
         return caller.call({ replica, route: "giveImages", input, context });
-      });
+      };
+      const replicas = await shares(homes.keys(), give, partOf);
       return { prefetch_id, replicas };
     },
     async planPrefetch({ body }) {
@@ -108,15 +112,20 @@ export function createPrefetchHandlers(options: PrefetchHandlersOptions): Prefet
 }
 
 /** `not_found` is the answer of a replica that was never given a part, or is another process since. */
-function noShare(replica_id: string, { code, message }: ServiceError): PrefetchShare {
-  const none = { held: 0, pulled: 0, running: 0, waiting: 0, failed: 0, cancelled: 0 };
+function noShare(
+  replica_id: string,
+  { code, message }: ServiceError,
+  missed: readonly string[],
+): PrefetchShare {
+  const none = { held: 0, pulled: 0, running: 0, waiting: 0, cancelled: 0 };
   return {
     replica_id,
     state: code === "not_found" ? "unknown" : "silent",
     error: message,
     ...none,
+    failed: missed.length,
     pulled_bytes: 0,
     pulls: [],
-    failures: [],
+    failures: missed.slice(0, MOST_PREFETCH_FAILURES).map((image) => ({ image, error: message })),
   };
 }

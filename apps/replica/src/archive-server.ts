@@ -1,5 +1,6 @@
 import {
   canonicalReference,
+  digestsIn,
   type ArchiveEngine,
   type EngineImage,
   type ImageDisk,
@@ -17,6 +18,8 @@ import {
 import { createTurns } from "./turns.ts";
 
 export const ARCHIVE_PATH = "/images/archive";
+/** What registries know the image by, `sha256:…`, with commas between: an archive does not say it. */
+export const DIGESTS_HEADER = "X-Image-Digests";
 
 export type ArchiveServerOptions = {
   images: Pick<ImageStore, "held">;
@@ -56,6 +59,7 @@ export function mountArchives(app: App, options: ArchiveServerOptions): void {
     }
     return streamAnswer(context.env, (gone) => followed(reference, image, gone), {
       type: "application/x-tar",
+      headers: { [DIGESTS_HEADER]: digestsIn(image.references).join(",") },
       onEnd(error) {
         if (error !== undefined) log.warn({ err: error, image: reference }, "a copy broke off");
       },

@@ -19,6 +19,8 @@ export type EngineDiskOptions = Pick<DiskKeeperOptions, "used" | "isHomed" | "le
   pulling: () => readonly string[];
   /** By canonical reference. Default: nothing is pinned. */
   isPinned?: (image: string) => boolean;
+  isPrefetched: (image: string) => boolean;
+  onEvicted: (names: readonly string[]) => void;
   clock: Clock;
   log: Log;
 };

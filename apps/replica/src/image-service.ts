@@ -1,4 +1,5 @@
 import {
+  createDigestMarks,
   createImageBringer,
   createImageStore,
   createPrefetches,
@@ -78,13 +79,20 @@ export async function createImageService(options: ImageServiceOptions): Promise<
     pulling: () => images.pulling(),
     idOf: (name) => images.inventory().get(name)?.id,
     isPinned: pins.isPinned,
+    isPrefetched: (name) => prefetches.wants(name),
+    onEvicted: (names) => prefetches.evicted(names),
     clock,
     log,
   });
   const backoff = { sleep: clock.sleep, random: Math.random };
+  // Where nothing is removed, nothing is marked either.
+  const markDigests =
+    config.EVICT_IMAGES === "none" ? async () => undefined : createDigestMarks({ engine, log });
   const siblings =
-    key === undefined ? NOBODY : createSiblings({ ...options, engine, engineId, key, now });
-  const bringer = createImageBringer({ engine, siblings, folder, mirrors, log });
+    key === undefined
+      ? NOBODY
+      : createSiblings({ ...options, engine, engineId, markDigests, key, now });
+  const bringer = createImageBringer({ engine, siblings, folder, mirrors, markDigests, log });
   const images = createImageStore({ engine: bringer, maxPulls, backoff, disk });
   const prefetches = createPrefetches({ images, maxPulls });
   const injects = createInjectKeeper({ ...options, docker, images });

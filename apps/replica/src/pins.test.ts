@@ -14,8 +14,8 @@ async function start({ isAway = false } = {}) {
   const memory = createMemoryRegistry({ now: clock.now });
   const state = { isAway };
   const listeners = new Set<(change: Change) => void>();
-  const registry: Pick<Registry, "pin" | "pins" | "onChange"> = {
-    pin: memory.pin,
+  const registry: Pick<Registry, "restorePins" | "pins" | "onChange"> = {
+    restorePins: memory.pin,
     async pins(): Promise<Pins> {
       if (state.isAway) throw new ServiceError("unavailable", "away");
       return memory.pins();
@@ -64,4 +64,14 @@ test("run() writes the pins again, with who and when, after the registry has los
   await clock.advance(200);
   expect(await memory.pins()).toEqual(new Map([["a:1", pin]]));
   expect(pins.isPinned("a:1")).toBe(true);
+});
+
+test("isPinned() knows a digest under whatever name, and as a content id", async () => {
+  const { clock, memory, pins } = await start();
+  const digest = `sha256:${"0".repeat(64)}`;
+  await memory.pin(new Map([[`docker.io/library/a@${digest}`, pin]]));
+  await clock.advance(200);
+  expect([`m.test/hub/library/a@${digest}`, digest].map(pins.isPinned)).toEqual([true, true]);
+  const others = [`docker.io/library/a@${digest.replace("0", "1")}`, "docker.io/library/a:1"];
+  expect(others.map(pins.isPinned)).toEqual([false, false]);
 });

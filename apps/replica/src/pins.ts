@@ -12,20 +12,25 @@ const MOST_AT_ONCE = 5_000;
 
 /** The images that this replica's engine shall keep. */
 export interface Pins {
-  /** By canonical reference. Until it was once known what is pinned, all are. */
+  /**
+   * By canonical reference, content id or digest: what is pinned by a digest is so under any name that says it. Until it was
+   * once known what is pinned, all are.
+   */
   isPinned(image: string): boolean;
   /** Keeps up with the registry until `signal` aborts. With the registry away the last known pins count. */
   run(signal: AbortSignal): Promise<void>;
 }
 
 export type PinsOptions = {
-  registry: Pick<Registry, "pins" | "pin" | "onChange">;
+  registry: Pick<Registry, "pins" | "restorePins" | "onChange">;
   clock: Clock;
   log: Log;
 };
 
 export function createPins({ registry, clock, log }: PinsOptions): Pins {
   let known: PinnedImages | undefined;
+  /** Of those that are pinned by one. */
+  let digests: ReadonlySet<string> = new Set();
   /** Pinned as far as was known when the registry lost everything: written again before anything is read. */
   let lost: PinnedImages | undefined;
   let wake = Promise.withResolvers<void>();
@@ -35,7 +40,7 @@ export function createPins({ registry, clock, log }: PinsOptions): Pins {
     if (!lost) return;
     const all = [...lost];
     for (let from = 0; from < all.length; from += MOST_AT_ONCE) {
-      await registry.pin(new Map(all.slice(from, from + MOST_AT_ONCE)));
+      await registry.restorePins(new Map(all.slice(from, from + MOST_AT_ONCE)));
     }
     lost = undefined;
   }
@@ -45,7 +50,10 @@ export function createPins({ registry, clock, log }: PinsOptions): Pins {
       await restore();
       const found = await registry.pins();
       // A loss that was noticed meanwhile: what is known from before it is what counts.
-      if (!lost) known = found;
+      if (!lost) {
+        known = found;
+        digests = new Set([...found.keys()].flatMap((image) => digestOf(image) ?? []));
+      }
       if (isAway) log.info({ pins: found.size }, "the pinned images are known again");
       isAway = false;
       return lost ? 0 : REFRESH_MS;
@@ -58,7 +66,8 @@ export function createPins({ registry, clock, log }: PinsOptions): Pins {
   }
 
   return {
-    isPinned: (image) => known?.has(image) ?? true,
+    isPinned: (image) =>
+      known === undefined || known.has(image) || digests.has(digestOf(image) ?? ""),
     async run(signal) {
       const pause = (ms: number): Promise<void> => clock.sleep(ms, signal).catch(() => undefined);
       const unsubscribe = registry.onChange(({ kind }) => {
@@ -75,4 +84,9 @@ export function createPins({ registry, clock, log }: PinsOptions): Pins {
       unsubscribe();
     },
   };
+}
+
+/** `sha256:…` at the end of a name, or alone. */
+function digestOf(image: string): string | undefined {
+  return /(?:^|@)([a-z0-9]+:[0-9a-f]+)$/.exec(image)?.[1];
 }

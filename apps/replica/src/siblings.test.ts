@@ -9,7 +9,9 @@ import { createSiblings } from "./siblings.ts";
 
 const IMAGE = "docker.io/library/python:3";
 const KEY = "a-key";
-const held = { id: "sha256:1", references: [], entrypoint: [], command: [] };
+const DIGESTS = ["1", "2"].map((digit) => `sha256:${digit.repeat(64)}`);
+const references = [IMAGE, ...DIGESTS.map((digest) => `python@${digest}`)];
+const held = { id: "sha256:1", references, entrypoint: [], command: [] };
 const image = { ...held, sizeBytes: 3_000_000, createdAt: 0 };
 const log = createLog({ name: "test", level: "silent" });
 const { signal: never } = new AbortController();
@@ -60,14 +62,16 @@ function copying(
   const loaded: string[] = [];
   const progress: string[] = [];
   const asked: string[] = [];
+  const marked: string[][] = [];
   const siblings = createSiblings({
     engineId: "own",
     registry: {
       replicas: async () => replicas,
-      async inventory(id) {
-        asked.push(id);
+      async heldBy(name, ids) {
+        asked.push(...ids);
         if (isUnknown) throw new ServiceError("unavailable", "the registry does not answer");
-        return { version: 1, images: new Map([[IMAGE, { createdAt: 0, sizeBytes: 3_000_000 }]]) };
+        expect(name).toBe(IMAGE);
+        return new Map(ids.map((id) => [id, { createdAt: 0, sizeBytes: 3_000_000 }]));
       },
     },
     engine: {
@@ -83,13 +87,14 @@ function copying(
         loaded.push(text);
       },
     },
+    markDigests: async (name, digests) => void marked.push([name, ...digests]),
     key,
     now: () => performance.now(),
     log,
     silenceMs,
   });
   const copy = (signal = never) => siblings.copy("python:3", (line) => progress.push(line), signal);
-  return { copy, loaded, progress, asked };
+  return { copy, loaded, progress, asked, marked };
 }
 
 async function* whole(): AsyncGenerator<Uint8Array> {
@@ -112,9 +117,10 @@ describe("copy()", () => {
   test("loads what the least loaded other engine gives", async () => {
     await using one = await serving("one", whole, { load: 2 });
     await using busy = await serving("busy", broken, { load: 9 });
-    const { copy, loaded, progress } = copying([busy.info, one.info]);
+    const { copy, loaded, progress, marked } = copying([busy.info, one.info]);
     expect(await copy()).toBe("copied");
     expect(loaded).toEqual(["layers"]);
+    expect(marked).toEqual([[IMAGE, ...DIGESTS]]);
     expect(progress[0]).toBe("copying from replica one");
   });
 

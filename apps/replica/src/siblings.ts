@@ -2,18 +2,21 @@ import {
   canonicalReference,
   createRecent,
   type ArchiveEngine,
+  type MarkDigests,
+  type OnPullProgress,
   type Siblings,
 } from "@remote-runtime/image";
 import { ServiceError } from "@remote-runtime/protocol";
 import type { Registry, ReplicaInfo } from "@remote-runtime/registry";
 import type { Log } from "@remote-runtime/runtime";
 import { createBufferRelief } from "@remote-runtime/server";
-import { ARCHIVE_PATH } from "./archive-server.ts";
+import { ARCHIVE_PATH, DIGESTS_HEADER } from "./archive-server.ts";
 
 export type SiblingsOptions = {
   engineId: string;
-  registry: Pick<Registry, "replicas" | "inventory">;
+  registry: Pick<Registry, "replicas" | "heldBy">;
   engine: Pick<ArchiveEngine, "load">;
+  markDigests: MarkDigests;
   /** One of the keys that all replicas are given. */
   key: string;
   now: () => number;
@@ -32,24 +35,30 @@ const MOST_AWAY = 1_000;
 const MOST_TRIED = 3;
 const PROGRESS_EVERY_MS = 500;
 
+type Archive = { bytes: ReadableStream<Uint8Array>; digests: readonly string[] };
 type Holder = { replica: ReplicaInfo; sizeBytes: number };
 
 /** Copies images from engines of other replicas, which the registry knows of. */
 export function createSiblings(options: SiblingsOptions): Siblings {
-  const { engineId, registry, engine, key, now, log, silenceMs = 5 * 60_000 } = options;
+  const { engineId, registry, engine, markDigests, key, now, log } = options;
+  const { silenceMs = 5 * 60_000 } = options;
   const send = options.fetch ?? fetch;
   const away = createRecent<true>({ now, limit: MOST_AWAY });
   const relief = createBufferRelief();
 
   /** One replica of each other engine that holds the image, the least loaded first; and whether one of them is away. */
   async function holdersOf(name: string): Promise<{ holders: Holder[]; isOneAway: boolean }> {
-    const engines = new Set([engineId]);
+    const engines = new Set<string>();
     const holders: Holder[] = [];
     let isOneAway = false;
-    for (const replica of (await registry.replicas()).toSorted((a, b) => shareOf(a) - shareOf(b))) {
-      if (engines.has(replica.engineId)) continue;
-      const held = (await registry.inventory(replica.id))?.images.get(name);
-      if (!held) continue;
+    const others = (await registry.replicas()).filter((replica) => replica.engineId !== engineId);
+    const found = await registry.heldBy(
+      name,
+      others.map(({ id }) => id),
+    );
+    for (const replica of others.toSorted((a, b) => shareOf(a) - shareOf(b))) {
+      const held = found.get(replica.id);
+      if (!held || engines.has(replica.engineId)) continue;
       if (away.get(replica.internalUrl)) {
         isOneAway = true;
         continue;
@@ -66,7 +75,7 @@ export function createSiblings(options: SiblingsOptions): Siblings {
     name: string,
     signal: AbortSignal,
     mayWait: boolean,
-  ): Promise<ReadableStream<Uint8Array>> {
+  ): Promise<Archive> {
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(), HEAD_DEADLINE_MS);
     try {
@@ -76,7 +85,10 @@ export function createSiblings(options: SiblingsOptions): Siblings {
         redirect: "error",
         signal: AbortSignal.any([signal, late.signal]),
       });
-      if (answer.ok && answer.body) return answer.body;
+      if (answer.ok && answer.body) {
+        const digests = answer.headers.get(DIGESTS_HEADER)?.split(",") ?? [];
+        return { bytes: answer.body, digests };
+      }
       await answer.body?.cancel();
       const code = answer.status >= 500 ? "unavailable" : "not_found";
       throw new ServiceError(code, `replica ${id} answered ${answer.status}`);
@@ -91,7 +103,7 @@ export function createSiblings(options: SiblingsOptions): Siblings {
   async function copyFrom(
     { replica, sizeBytes, mayWait }: Holder & { mayWait: boolean },
     name: string,
-    onProgress: (progress: string) => void,
+    onProgress: OnPullProgress,
     signal: AbortSignal,
   ): Promise<void> {
     onProgress(`copying from replica ${replica.id}`);
@@ -100,10 +112,13 @@ export function createSiblings(options: SiblingsOptions): Siblings {
     const timer = setTimeout(() => silence.abort(new Error("silent")), silenceMs);
     timer.unref();
     const ended = AbortSignal.any([signal, silence.signal]);
+    let digests: readonly string[] = [];
     async function* followed(): AsyncGenerator<Uint8Array> {
       let bytes = 0;
       let toldAt = now();
-      for await (const chunk of await open(replica, name, ended, mayWait)) {
+      const archive = await open(replica, name, ended, mayWait);
+      digests = archive.digests;
+      for await (const chunk of archive.bytes) {
         timer.refresh();
         bytes += chunk.length;
         yield chunk;
@@ -111,12 +126,14 @@ export function createSiblings(options: SiblingsOptions): Siblings {
         toldAt = now();
         onProgress(
           `copying from replica ${replica.id}: ${megabytes(bytes)}/${megabytes(sizeBytes)} MB`,
+          bytes,
         );
       }
-      onProgress(`copied from replica ${replica.id}: ${megabytes(bytes)} MB, unpacking`);
+      onProgress(`copied from replica ${replica.id}: ${megabytes(bytes)} MB, unpacking`, bytes);
     }
     try {
       await engine.load(followed(), ended);
+      await markDigests(name, digests);
     } finally {
       clearTimeout(timer);
       release();

@@ -1,3 +1,4 @@
+import { createDigestMarks } from "@remote-runtime/image";
 import { randomUUID } from "node:crypto";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
@@ -5,6 +6,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { createDocker } from "./create-docker.ts";
 import { directoryArchive } from "./directory-archive.ts";
 import { createDockerDisk } from "./docker-disk.ts";
+import { tagImage } from "./image-name.ts";
 import { createImageReader } from "./image-reader.ts";
 
 const docker = createDocker();
@@ -52,6 +54,18 @@ it("stored() takes an image with a name of somebody else for theirs", async () =
   expect((await stored())?.isBrought).toBe(false);
   await disk.mark(id, `${name}:theirs`);
   expect((await stored())?.isBrought).toBe(true);
+});
+
+it("stored() tells digests that were marked, which nobody takes for names; remove() takes them away", async () => {
+  const digest = `sha256:${randomUUID().replaceAll("-", "").repeat(2)}`;
+  const engine = { tag: (reference: string, to: string) => tagImage(docker, reference, to) };
+  await createDigestMarks({ engine, log: { warn: expect.fail } })(`${name}:1`, [digest]);
+  const image = await stored();
+  expect(image).toMatchObject({ names: [`${name}:1`], digests: [digest], isBrought: false });
+  const seen = await createImageReader(docker).image(`${name}:1`);
+  expect(seen?.references).toEqual([`${name}:1`]);
+  expect(image && (await disk.remove(image))).toBe("removed");
+  expect(await stored()).toBeUndefined();
 });
 
 it("remove() removes an image with all its names", async () => {

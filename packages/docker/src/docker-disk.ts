@@ -1,4 +1,9 @@
-import type { DiskEngine, DiskSpace, StoredImage } from "@remote-runtime/image";
+import {
+  digestOfMark,
+  type DiskEngine,
+  type DiskSpace,
+  type StoredImage,
+} from "@remote-runtime/image";
 import { ServiceError } from "@remote-runtime/protocol";
 import { z } from "zod";
 import type { Docker } from "./create-docker.ts";
@@ -119,7 +124,8 @@ function storedFrom({ Id, RepoTags, RepoDigests, Size }: z.output<typeof Listed>
   const tags = RepoTags.filter((name) => !isMark(name));
   // Somebody else's name for it keeps it: without that its removal would free nothing.
   const isBrought = marks.size > 0 && tags.every((name) => marks.has(markOf(name)));
-  return { id: Id, names: [...tags, ...RepoDigests], sizeBytes: Size, isBrought };
+  const digests = [...marks].flatMap((mark) => digestOfMark(mark) ?? []);
+  return { id: Id, names: [...tags, ...RepoDigests], digests, sizeBytes: Size, isBrought };
 }
 
 function splitTag(name: string): [repository: string, tag: string] {

@@ -1,12 +1,14 @@
+import { ServiceError } from "@remote-runtime/protocol";
 import type { Docker } from "./create-docker.ts";
 import { dialEngine } from "./engine-dial.ts";
 import { imagePath } from "./image-path.ts";
 import { findCredential, type CredentialSource } from "./registry-credential.ts";
-import { registryError } from "./registry-error.ts";
+import { isRefusal, registryError } from "./registry-error.ts";
 
 /**
  * Whether the image's registry has it, for us, asked by the engine itself: on its way, with its trust, and with our
- * credential. Throws RegistryAwayError when the registry does not answer, `unavailable` when the engine does not.
+ * credential. Throws RegistryAwayError when the registry does not answer, `forbidden` when it does not let us see the image,
+ * `unavailable` when the engine does not answer.
  */
 export async function isImagePublished(
   reference: string,
@@ -29,6 +31,9 @@ export async function isImagePublished(
     return true;
   } catch (error) {
     const failure = registryError(`question for ${reference}`, error, { reference, problem });
+    if (failure.code === "not_found" && isRefusal(error, reference)) {
+      throw new ServiceError("forbidden", failure.message, { cause: error });
+    }
     if (failure.code === "not_found" || failure.code === "bad_request") return false;
     throw failure;
   }

@@ -112,7 +112,10 @@ it("isPublished() asks with the credential, and tells a registry that is away fr
   const [mine, nobodys] = [await engineWith(auths), await engineWith({})];
   expect(await mine.isPublished(`${registry}/${name}`, never)).toBe(true);
   expect(await mine.isPublished(`${registry}/${name}:absent`, never)).toBe(false);
-  expect(await nobodys.isPublished(`${registry}/${name}`, never)).toBe(false);
+  await expect(nobodys.isPublished(`${registry}/${name}`, never)).rejects.toMatchObject({
+    code: "forbidden",
+    message: expect.stringMatching(/unauthorized|no basic auth/) as string,
+  });
   await expect(mine.isPublished("127.0.0.1:1/a/b:1", never)).rejects.toBeInstanceOf(
     RegistryAwayError,
   );

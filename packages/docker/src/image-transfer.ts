@@ -20,7 +20,7 @@ export type TransferOptions = {
 
 /**
  * Follows a transfer of an image to its end. Throws `unavailable` after ten minutes of silence or when `signal` aborts.
- * Progress comes at most twice a second.
+ * Progress comes at most twice a second, and at the end.
  */
 export async function followTransfer(options: TransferOptions): Promise<void> {
   const { what, open, errorOf, onProgress, signal, now } = options;
@@ -35,8 +35,9 @@ export async function followTransfer(options: TransferOptions): Promise<void> {
       timer.refresh();
       const message = PullMessage.parse(value);
       if (message.error !== undefined) throw new Error(message.error);
-      report(progress.add(message), progress.bytes());
+      report.now(progress.add(message), progress.bytes());
     }
+    report.last();
     signal.throwIfAborted();
   } catch (error) {
     if (signal.aborted)
@@ -56,11 +57,18 @@ export async function followTransfer(options: TransferOptions): Promise<void> {
 function throttle(
   onProgress: (progress: string, bytes: number) => void,
   now: () => number,
-): (progress: string, bytes: number) => void {
-  let last = { text: "", at: Number.NEGATIVE_INFINITY };
-  return (text, bytes) => {
-    if (text === last.text || now() - last.at < PROGRESS_EVERY_MS) return;
-    last = { text, at: now() };
-    onProgress(text, bytes);
+): { now(progress: string, bytes: number): void; last(): void } {
+  let told = { text: "", at: Number.NEGATIVE_INFINITY };
+  let latest: [progress: string, bytes: number] = ["", 0];
+  return {
+    now(text, bytes) {
+      latest = [text, bytes];
+      if (text === told.text || now() - told.at < PROGRESS_EVERY_MS) return;
+      told = { text, at: now() };
+      onProgress(text, bytes);
+    },
+    last() {
+      if (latest[0] !== told.text) onProgress(...latest);
+    },
   };
 }

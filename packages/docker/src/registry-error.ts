@@ -43,6 +43,14 @@ export function registryError(
   return new ServiceError(code, message, options);
 }
 
+/** Whether the registry says that it does not let us, or not without a credential. */
+export function isRefusal(error: unknown, reference: string): boolean {
+  const status = statusCode(error);
+  return (
+    status === 401 || status === 403 || NO_RIGHT.test(withoutNames(engineReason(error), reference))
+  );
+}
+
 /** Engines repeat the image's name: as it was asked for, in full or in short, without its tag, or in an address. */
 function withoutNames(reason: string, reference: string): string {
   const full = canonicalNames([reference]).flatMap((name) => [

@@ -7,6 +7,8 @@ export type StoredImage = {
   id: string;
   /** As the engine writes them: tags, then digests. Empty: dangling. */
   names: readonly string[];
+  /** `sha256:…`, by which registries know it though its names do not say so. Default: none. */
+  digests?: readonly string[];
   /** With the layers that it shares with others. */
   sizeBytes: number;
   /** A server of ours brought it, under every tag that it has. */

@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from "vitest";
-import { createDiskGuard } from "./disk-guard.ts";
+import { createDiskGuard, type DiskUse } from "./disk-guard.ts";
 import type { DiskPolicy } from "./disk-policy.ts";
 import { createEvictor } from "./evictor.ts";
 import { createFakeDisk } from "./fake-disk.ts";
@@ -15,6 +15,7 @@ function bench() {
   onTestFinished(() => ending.abort());
   const disk = createFakeDisk(1_000);
   const pinned = new Set<string>();
+  const prefetched = new Set<string>();
   const evictor = createEvictor({
     engine: disk,
     usage: createImageUsage({ engine: disk, now: () => now }),
@@ -23,6 +24,7 @@ function bench() {
       isPinned: (name) => pinned.has(name),
       isHomed: () => true,
     },
+    isPrefetched: (name) => prefetched.has(name),
     wanted: () => new Set(),
     onEvicted: () => undefined,
     log: quiet,
@@ -42,7 +44,11 @@ function bench() {
   });
 
   /** A pull that takes `bytes` at its beginning and ends when it is told to, or is given up and leaves nothing. */
-  function pull(what: string, bytes: number, options: { sizeBytes?: number } = {}) {
+  function pull(
+    what: string,
+    bytes: number,
+    options: Partial<Pick<DiskUse, "sizeBytes" | "isExtra" | "outOfTurn">> = {},
+  ) {
     const waits: string[] = [];
     const end = Promise.withResolvers<void>();
     const giving = new AbortController();
@@ -70,7 +76,7 @@ function bench() {
     };
   }
 
-  return { disk, pinned, pull };
+  return { disk, pinned, prefetched, pull };
 }
 
 async function settle(): Promise<void> {
@@ -194,6 +200,62 @@ describe("within()", () => {
     // Which leaves no room for the other one, however often it is tried.
     await expect(two.done).rejects.toMatchObject({ code: "disk_full" });
     expect([await one.done, two.runs()]).toEqual(["one", 2]);
+  });
+
+  test("lets a prefetch go up to the high mark, at the cost of others than prefetches have brought", async () => {
+    const { disk, prefetched, pull } = bench();
+    disk.add("a:1", 400);
+    disk.add("b:1", 300);
+    prefetched.add("docker.io/library/a:1");
+    const isExtra = (): boolean => true;
+    const one = pull("one", 0, { sizeBytes: 400, isExtra });
+    one.end();
+    expect([await one.done, disk.removed]).toEqual(["one", ["b:1"]]);
+    // A start would have room for as much.
+    await expect(pull("two", 0, { sizeBytes: 450, isExtra }).done).rejects.toMatchObject({
+      code: "disk_full",
+      message: expect.stringMatching(/hold 0\.00 GB, other images 0\.00 GB/) as string,
+    });
+    expect(disk.removed).toEqual(["b:1"]);
+  });
+
+  test("gives up a prefetch before anything that a start brings", async () => {
+    const { disk, pull } = bench();
+    disk.otherBytes = 300;
+    const isExtra = (): boolean => true;
+    const one = pull("one", 300, { isExtra });
+    await settle();
+    const two = pull("two", 300);
+    await settle();
+    two.end();
+    await two.done;
+    expect([one.runs(), two.runs()]).toEqual([1, 1]);
+    await expect(one.done).rejects.toMatchObject({ code: "disk_full" });
+  });
+
+  test("waits out of turn, and looks again when it has its turn back", async () => {
+    const { disk, pull } = bench();
+    disk.add("a:1", 900);
+    disk.containers.add("a:1");
+    let isIn = true;
+    const back = Promise.withResolvers<void>();
+    const one = pull("one", 0, {
+      sizeBytes: 500,
+      async outOfTurn(wait) {
+        isIn = false;
+        await wait();
+        await back.promise;
+        isIn = true;
+      },
+    });
+    await settle();
+    expect(isIn).toBe(false);
+    disk.containers.clear();
+    await settle();
+    expect([disk.removed, one.runs()]).toEqual([["a:1"], 0]);
+    back.resolve();
+    one.end();
+    expect([await one.done, isIn]).toEqual(["one", true]);
   });
 
   test("asks for nothing where the space cannot be known", async () => {

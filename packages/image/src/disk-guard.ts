@@ -1,6 +1,14 @@
 import { ServiceError } from "@remote-runtime/protocol";
 import type { DiskEngine, DiskSpace } from "./disk-engine.ts";
-import { aboveLow, isHigh, missingFor, reserveOf, type DiskPolicy } from "./disk-policy.ts";
+import {
+  aboveLow,
+  isHigh,
+  keptFreeBelowHigh,
+  missingBelowHigh,
+  missingFor,
+  reserveOf,
+  type DiskPolicy,
+} from "./disk-policy.ts";
 import type { Evictor } from "./evictor.ts";
 
 /** Something that writes to an engine's disk. */
@@ -12,6 +20,13 @@ export type DiskUse = {
   /** Told why it waits. */
   onWait: (reason: string) => void;
   signal: AbortSignal;
+  /**
+   * Whether it belongs to a prefetch: then it stays below the high mark, removes nothing that prefetches under way have
+   * brought, and is the first to be given up. Asked again and again, as a start may come to want it too. Default: no.
+   */
+  isExtra?: () => boolean;
+  /** Runs what only waits, so that others may have the caller's turn meanwhile. Default: the turn is kept. */
+  outOfTurn?: (wait: () => Promise<void>) => Promise<void>;
 };
 
 export interface DiskGuard {
@@ -21,6 +36,8 @@ export interface DiskGuard {
    * Throws `disk_full` where there is no room, `unavailable` when `use.signal` aborts while it waits, and what `work` throws.
    */
   within<T>(use: DiskUse, work: (signal: AbortSignal) => Promise<T>): Promise<T>;
+  /** Whether something runs or waits, and all of that belongs to prefetches. */
+  servesPrefetchesOnly(): boolean;
 }
 
 export type DiskGuardOptions = {
@@ -37,6 +54,7 @@ export type DiskGuardOptions = {
 type Task = {
   what: string;
   sizeBytes: number;
+  isExtra: () => boolean;
   aborting: AbortController;
   ended: PromiseWithResolvers<void>;
 };
@@ -58,6 +76,8 @@ export function createDiskGuard(options: DiskGuardOptions): DiskGuard {
   const { engine, evictor, policy, now, log } = options;
   /** The oldest first. */
   const running = new Set<Task>();
+  /** Those that run or wait. */
+  const uses = new Set<DiskUse>();
   let someEnded = Promise.withResolvers<void>();
   let isWatching = false;
   let freeing: Promise<void> | undefined;
@@ -68,54 +88,80 @@ export function createDiskGuard(options: DiskGuardOptions): DiskGuard {
     options.sleep(ms, signal).catch(() => undefined);
 
   /** Nothing is known of how far the others are: they count as if they had just begun. */
-  function missing(sizeBytes: number, space: DiskSpace): number {
+  function missing({ sizeBytes, isExtra }: Task, space: DiskSpace): number {
     const promised = [...running].reduce((sum, task) => sum + task.sizeBytes, sizeBytes);
-    return missingFor(promised, space, policy);
+    const missingIn = isExtra() ? missingBelowHigh : missingFor;
+    return missingIn(promised, space, policy);
   }
 
   /** Ends with the task among those that run. */
-  async function admit({ what, onWait, signal }: DiskUse, task: Task): Promise<void> {
-    const { sizeBytes } = task;
+  async function admit(use: DiskUse, task: Task): Promise<void> {
+    const { what, signal, outOfTurn = (wait) => wait() } = use;
     const began = now();
     for (;;) {
       if (signal.aborted) throw new ServiceError("unavailable", `${what}: given up`);
-      let space = await engine.space();
-      if (space && missing(sizeBytes, space) > 0 && (await mayFit(sizeBytes, space))) {
-        onWait("making room on the engine's disk");
-        space = await evictor.free((found) => missing(sizeBytes, found));
-      }
+      const space = await engine.space();
       // Nobody else is let in between this look and the entry.
-      if (!space || missing(sizeBytes, space) <= 0) {
+      if (!space || missing(task, space) <= 0) {
         running.add(task);
         return;
       }
-      const text = await shortage(sizeBytes, space);
-      const patienceMs = (await mayFit(sizeBytes, space)) ? WAIT_MS : SETTLE_MS;
-      if (now() >= began + patienceMs) throw new ServiceError("disk_full", `${what}: ${text}`);
+      await outOfTurn(() => untilRoom(use, task, began));
+    }
+  }
+
+  /** Makes room and waits for it. Who comes first has it: to be looked at again. */
+  async function untilRoom(
+    { what, onWait, signal }: DiskUse,
+    task: Task,
+    began: number,
+  ): Promise<void> {
+    for (;;) {
+      if (signal.aborted) throw new ServiceError("unavailable", `${what}: given up`);
+      const isExtra = task.isExtra();
+      let space = await engine.space();
+      if (space && missing(task, space) > 0 && (await mayFit(task, space))) {
+        onWait("making room on the engine's disk");
+        space = await evictor.free((found) => missing(task, found), { sparing: isExtra });
+      }
+      if (!space || missing(task, space) <= 0) return;
+      const text = await shortage(task, space);
+      const patienceMs = (await mayFit(task, space)) ? WAIT_MS : SETTLE_MS;
+      // For a start that has joined meanwhile there may be room.
+      if (now() >= began + patienceMs && task.isExtra() === isExtra) {
+        throw new ServiceError("disk_full", `${what}: ${text}`);
+      }
       onWait(`waiting for room: ${text}`);
       await Promise.race([someEnded.promise, sleep(LOOK_AGAIN_MS, signal)]);
     }
   }
 
   /** Whether what ends some time would give enough free. */
-  async function mayFit(sizeBytes: number, space: DiskSpace): Promise<boolean> {
+  async function mayFit(task: Task, space: DiskSpace): Promise<boolean> {
     if (running.size > 0) return true;
-    const { reclaimableBytes } = await evictor.holdings();
-    return reclaimableBytes >= missingFor(sizeBytes, space, policy);
+    const { reclaimableBytes } = await evictor.holdings({ sparing: task.isExtra() });
+    return reclaimableBytes >= missing(task, space);
   }
 
-  async function shortage(sizeBytes: number, space: DiskSpace): Promise<string> {
-    const { reclaimableBytes, otherBytes } = await evictor.holdings();
+  async function shortage(
+    { sizeBytes, isExtra }: Pick<Task, "sizeBytes" | "isExtra">,
+    space: DiskSpace,
+  ): Promise<string> {
+    const sparing = isExtra();
+    const { reclaimableBytes, otherBytes } = await evictor.holdings({ sparing });
     const used = space.totalBytes - space.freeBytes;
+    const keptFree = (sparing ? keptFreeBelowHigh : reserveOf)(space, policy);
     const parts = [
-      sizeBytes > 0 ? `${gigabytes(sizeBytes)} GB are needed` : undefined,
+      sizeBytes > 0
+        ? `${gigabytes(sizeBytes)} GB are needed`
+        : "how much is needed is not known beforehand",
       `${gigabytes(space.freeBytes)} of ${gigabytes(space.totalBytes)} GB are free`,
-      `${gigabytes(reserveOf(space, policy))} GB have to stay free`,
+      `${gigabytes(keptFree)} GB have to stay free`,
       `images that go when nobody uses them any more, and build cache, hold ${gigabytes(reclaimableBytes)} GB`,
       `other images ${gigabytes(otherBytes)} GB`,
       `everything together ${gigabytes(used)} GB`,
     ];
-    return `the engine's disk is full: ${parts.filter((part) => part !== undefined).join(", ")}`;
+    return `the engine's disk is full: ${parts.join(", ")}`;
   }
 
   /** While anything runs: makes room when it gets tight, and gives up what began last when that does not help. */
@@ -139,19 +185,22 @@ export function createDiskGuard(options: DiskGuardOptions): DiskGuard {
   async function look(): Promise<void> {
     const space = await engine.space();
     if (!space || !isHigh(space, policy)) return;
+    // As long as there is a prefetch to be given up, what prefetches have brought stays.
+    const sparing = [...running].some(({ isExtra }) => isExtra());
     if (!freeing && now() >= freeAgainAt) {
-      freeing = free().finally(() => (freeing = undefined));
+      freeing = free(sparing).finally(() => (freeing = undefined));
       await Promise.race([freeing, sleep(WATCH_MS)]);
     }
     const then = await engine.space();
     if (!then) return;
+    const isTooHigh = sparing && !freeing && isHigh(then, policy);
     const least = reserveOf(then, policy) / (freeing ? 2 : 1);
-    if (then.freeBytes < least) await giveUpLast(then);
+    if (isTooHigh || then.freeBytes < least) await giveUpLast(then);
   }
 
-  async function free(): Promise<void> {
+  async function free(sparing: boolean): Promise<void> {
     try {
-      const space = await evictor.free((found) => aboveLow(found, policy));
+      const space = await evictor.free((found) => aboveLow(found, policy), { sparing });
       if (!space || !isHigh(space, policy)) return;
     } catch (error) {
       log.warn({ err: error }, "no room can be made on the engine's disk now");
@@ -160,8 +209,11 @@ export function createDiskGuard(options: DiskGuardOptions): DiskGuard {
   }
 
   async function giveUpLast({ freeBytes }: DiskSpace): Promise<void> {
-    const last = [...running].at(-1);
+    const tasks = [...running];
+    const last = tasks.findLast(({ isExtra }) => isExtra()) ?? tasks.at(-1);
     if (!last) return;
+    // Without it, more may be removed.
+    if (last.isExtra()) freeAgainAt = 0;
     log.warn({ freeBytes }, `${last.what}: given up, as the engine's disk is almost full`);
     last.aborting.abort();
     await Promise.race([last.ended.promise, sleep(ABORT_MS)]);
@@ -189,24 +241,36 @@ export function createDiskGuard(options: DiskGuardOptions): DiskGuard {
 
   return {
     async within(use, work) {
-      const { what, sizeBytes = 0, signal, onWait } = use;
-      for (let tries = 1; ; tries += 1) {
-        const aborting = new AbortController();
-        const task: Task = { what, sizeBytes, aborting, ended: Promise.withResolvers() };
-        await admit(use, task);
-        const outcome = await attempt(task, signal, work);
-        if (outcome) return outcome.value;
-        if (running.size === 0 || tries === MOST_TRIES) return refuse(use);
-        onWait("waiting for other pulls and builds to end, as the engine's disk is almost full");
-        const others = [...running].map((other) => other.ended.promise);
-        await Promise.race([Promise.all(others), whenAborted(use)]);
+      uses.add(use);
+      try {
+        return await tried(use, work);
+      } finally {
+        uses.delete(use);
       }
     },
+    servesPrefetchesOnly: () => uses.size > 0 && [...uses].every(({ isExtra }) => isExtra?.()),
   };
 
-  async function refuse({ what, sizeBytes = 0 }: DiskUse): Promise<never> {
+  async function tried<T>(use: DiskUse, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { what, sizeBytes = 0, signal, onWait } = use;
+    const { isExtra = () => false, outOfTurn = (wait) => wait() } = use;
+    for (let tries = 1; ; tries += 1) {
+      const aborting = new AbortController();
+      const task: Task = { what, sizeBytes, isExtra, aborting, ended: Promise.withResolvers() };
+      await admit(use, task);
+      const outcome = await attempt(task, signal, work);
+      if (outcome) return outcome.value;
+      if (running.size === 0 || tries === MOST_TRIES) return refuse(task);
+      onWait("waiting for other pulls and builds to end, as the engine's disk is almost full");
+      const others = Promise.all([...running].map((other) => other.ended.promise));
+      await outOfTurn(() => Promise.race([others.then(() => undefined), whenAborted(use)]));
+    }
+  }
+
+  async function refuse(task: Task): Promise<never> {
+    const { what } = task;
     const space = await engine.space();
-    const why = space ? await shortage(sizeBytes, space) : "the engine's disk is full";
+    const why = space ? await shortage(task, space) : "the engine's disk is full";
     throw new ServiceError("disk_full", `${what}: given up before it was whole: ${why}`);
   }
 }

@@ -138,6 +138,20 @@ describe("createDiskKeeper()", () => {
     expect([warnings.length, disk.removed]).toEqual([2, []]);
   });
 
+  test("leaves what is pinned by a digest or a content id, whatever it is called here", async () => {
+    const { disk, keeper, pinned, pass } = bench();
+    const digests = ["sha256:pinned"];
+    const image = { sizeBytes: 300, isBrought: true };
+    disk.images.set("a", { ...image, id: "a", names: ["a:1"], digests });
+    disk.images.set("b", { ...image, id: "b", names: [], digests });
+    disk.images.set("c", { ...image, id: "c", names: ["c:1"] });
+    disk.images.set("d", { ...image, id: "d", names: ["d:1"], sizeBytes: 50 });
+    for (const name of [...digests, "c"]) pinned.add(name);
+    keeper.changed();
+    await pass(30);
+    expect(disk.removed).toEqual(["d"]);
+  });
+
   test("removes what has no name left but its mark", async () => {
     const { disk, keeper, pass } = bench();
     disk.images.set("old", { id: "old", names: [], sizeBytes: 5, isBrought: true });

@@ -42,6 +42,10 @@ export type DiskKeeperOptions = Pick<DiskGuardOptions, "policy" | "sleep"> & {
   isHomed: Keeping["isHomed"];
   /** Default: nothing is pinned. */
   isPinned?: Keeping["isPinned"];
+  /** Whether a prefetch under way wants it, by canonical reference. Default: none does. */
+  isPrefetched?: (name: string) => boolean;
+  /** Told of what was removed to make room, by canonical references. Default: nobody wants to know. */
+  onEvicted?: (names: readonly string[]) => void;
   /** Whether it is this server that keeps the disk below its high mark, of several on one engine. */
   leads: () => boolean;
   /** Milliseconds since the epoch. */
@@ -75,10 +79,13 @@ export function createDiskKeeper(options: DiskKeeperOptions): DiskKeeper {
     engine,
     usage,
     keeping: { scope: policy.scope, isPinned, isHomed: options.isHomed },
+    isPrefetched: options.isPrefetched ?? (() => false),
     wanted: () => withIds([...options.used(), ...options.kept(), ...kept.names()]),
     onEvicted(image, freedBytes) {
       add(figures.evicted, image.sizeBytes);
-      for (const name of canonicalNames(image.names)) remember(name, freedBytes);
+      const names = canonicalNames(image.names);
+      for (const name of names) remember(name, freedBytes);
+      options.onEvicted?.(names);
     },
     log,
   });
@@ -107,7 +114,9 @@ export function createDiskKeeper(options: DiskKeeperOptions): DiskKeeper {
       isStuck = false;
       return;
     }
-    const after = await evictor.free((found) => aboveLow(found, policy));
+    // A prefetch that is above the mark is given up by the guard, and what it has brought stays.
+    const sparing = guard.servesPrefetchesOnly();
+    const after = await evictor.free((found) => aboveLow(found, policy), { sparing });
     figures.space = after;
     const wasStuck = isStuck;
     isStuck = after !== undefined && isHigh(after, policy);
@@ -136,7 +145,10 @@ export function createDiskKeeper(options: DiskKeeperOptions): DiskKeeper {
 
   /** Whoever takes an image's last name away wants it gone, and only the mark is in the way. */
   async function removeNameless(ours: readonly StoredImage[]): Promise<void> {
-    for (const image of ours) if (image.names.length === 0) await engine.remove(image);
+    for (const image of ours) {
+      const isKept = [image.id, ...(image.digests ?? [])].some(isPinned);
+      if (image.names.length === 0 && !isKept) await engine.remove(image);
+    }
   }
 
   return {

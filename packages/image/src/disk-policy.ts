@@ -24,6 +24,21 @@ export function missingFor(neededBytes: number, space: DiskSpace, policy: DiskPo
   return Math.max(0, reserveOf(space, policy) + neededBytes - space.freeBytes);
 }
 
+/** The same so that less than the high mark is in use then. Pure. */
+export function missingBelowHigh(
+  neededBytes: number,
+  space: DiskSpace,
+  policy: DiskPolicy,
+): number {
+  const roomBytes = space.freeBytes - keptFreeBelowHigh(space, policy);
+  return neededBytes < roomBytes ? 0 : neededBytes - roomBytes + 1;
+}
+
+/** What is free at the high mark, or the reserve, if that is more. Pure. */
+export function keptFreeBelowHigh(space: DiskSpace, policy: DiskPolicy): number {
+  return Math.max(space.totalBytes * (1 - policy.highShare), reserveOf(space, policy));
+}
+
 /** Bytes that have to come free until no more than the low mark is in use, and the reserve is there. Pure. */
 export function aboveLow(space: DiskSpace, policy: DiskPolicy): number {
   const aboveMark = space.totalBytes * (1 - policy.lowShare) - space.freeBytes;

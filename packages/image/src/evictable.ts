@@ -10,6 +10,7 @@ export type Keeping = {
   inUse: ReadonlySet<string>;
   /** Names and content ids: being pulled or built, wanted by a start that waits, or copied from. */
   wanted: ReadonlySet<string>;
+  /** Asked of content ids and digests as well. */
   isPinned: (name: string) => boolean;
   isHomed: (name: string) => boolean;
   /** Of a content id; 0: not known. */
@@ -34,10 +35,10 @@ export function evictable(images: Iterable<StoredImage>, keeping: Keeping): Stor
 
 /** Whether it may be removed once nobody uses it or waits for it. Pure. */
 export function isOurs(
-  { names, isBrought }: StoredImage,
+  { id, names, digests = [], isBrought }: StoredImage,
   { scope, isPinned }: Pick<Keeping, "scope" | "isPinned">,
 ): boolean {
-  if (scope === "none" || canonicalNames(names).some(isPinned)) return false;
+  if (scope === "none" || [id, ...canonicalNames(names), ...digests].some(isPinned)) return false;
   // Nobody can ask for what has no name.
   return isBrought || names.length === 0 || scope === "any";
 }

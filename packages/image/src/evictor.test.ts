@@ -7,7 +7,11 @@ import { createImageUsage } from "./image-usage.ts";
 const quiet = { info: () => undefined, warn: () => undefined };
 
 /** A disk of 100 bytes with four images of 20, used in the order of their names. */
-function bench({ homed = ["a:1", "b:1", "c:1", "d:1"], wanted = [] as string[] } = {}) {
+function bench({
+  homed = ["a:1", "b:1", "c:1", "d:1"],
+  wanted = [] as string[],
+  prefetched = [] as string[],
+} = {}) {
   let now = 0;
   const disk = createFakeDisk(100, () => now);
   const usage = createImageUsage({ engine: disk, now: () => now });
@@ -26,6 +30,7 @@ function bench({ homed = ["a:1", "b:1", "c:1", "d:1"], wanted = [] as string[] }
       isPinned: () => false,
       isHomed: (name) => names(homed).has(name),
     },
+    isPrefetched: (name) => names(prefetched).has(name),
     wanted: () => names(wanted),
     onEvicted: (image) => evicted.push(image),
     log: quiet,
@@ -74,6 +79,19 @@ describe("free()", () => {
     disk.add("z:1", 20, { isBrought: false });
     expect(await evictor.free(missing(100))).toMatchObject({ freeBytes: 60 });
     expect(disk.removed).toEqual(["c:1", "d:1"]);
+  });
+
+  test("takes copies of a prefetch, whose home is elsewhere, no sooner than others, and none when it spares them", async () => {
+    const { disk, evictor, missing } = bench({ homed: ["b:1"], prefetched: ["c:1", "d:1"] });
+    await evictor.free(missing(100), { sparing: true });
+    expect(disk.removed).toEqual(["a:1", "b:1"]);
+    expect(await evictor.holdings({ sparing: true })).toEqual({
+      reclaimableBytes: 0,
+      otherBytes: 40,
+    });
+    disk.add("z:1", 20);
+    await evictor.free(missing(80));
+    expect(disk.removed.slice(2)).toEqual(["z:1", "c:1"]);
   });
 
   test("goes on with the next when a container gets one meanwhile", async () => {

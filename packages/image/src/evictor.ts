@@ -10,10 +10,13 @@ export interface Evictor {
    * then: images share layers, so nobody knows beforehand what a removal frees. Answers the space at the end. One at a
    * time, whoever calls.
    */
-  free(missing: (space: DiskSpace) => number): Promise<DiskSpace | undefined>;
+  free(missing: (space: DiskSpace) => number, options?: Sparing): Promise<DiskSpace | undefined>;
   /** More than would come free, as layers are shared. */
-  holdings(): Promise<Holdings>;
+  holdings(options?: Sparing): Promise<Holdings>;
 }
+
+/** `sparing`: what prefetches under way want counts as pinned. Default false. */
+type Sparing = { sparing: boolean };
 
 /** Bytes of images that may be removed once nobody uses them, with the build cache, and of all other images. */
 export type Holdings = { reclaimableBytes: number; otherBytes: number };
@@ -22,6 +25,8 @@ export type EvictorOptions = {
   engine: DiskEngine;
   usage: Pick<ImageUsage, "learn" | "lastUsedAt" | "isStale" | "dangles">;
   keeping: Pick<Keeping, "scope" | "isPinned" | "isHomed">;
+  /** Whether a prefetch under way wants it, by canonical reference. Default: none does. */
+  isPrefetched?: (name: string) => boolean;
   /** As `Keeping` has it, asked for anew before each removal. */
   wanted: () => ReadonlySet<string>;
   /** `freedBytes`: as measured, so it is less than its size where it shares layers. */
@@ -30,22 +35,32 @@ export type EvictorOptions = {
 };
 
 export function createEvictor(options: EvictorOptions): Evictor {
-  const { engine, usage, keeping, wanted, onEvicted, log } = options;
+  const { engine, usage, wanted, onEvicted, log, isPrefetched = () => false } = options;
   const oneAtATime = pLimit(1);
 
-  async function candidates(): Promise<StoredImage[]> {
+  /** Copies for which the ring has other homes are wanted as well, as long as a prefetch brings them. */
+  const isHomed = (name: string): boolean => options.keeping.isHomed(name) || isPrefetched(name);
+  const leaving = { ...options.keeping, isHomed };
+  const isSpared = (name: string): boolean => leaving.isPinned(name) || isPrefetched(name);
+  const keepingFor = ({ sparing }: Sparing): typeof leaving =>
+    sparing ? { ...leaving, isPinned: isSpared } : leaving;
+
+  async function candidates(keeping: typeof leaving): Promise<StoredImage[]> {
     const [images, inUse] = await Promise.all([engine.stored(), engine.inUse()]);
     await usage.learn(images);
     const { lastUsedAt, dangles } = usage;
     return evictable(images, { ...keeping, inUse, wanted: wanted(), lastUsedAt, dangles });
   }
 
-  async function evictImages(missing: () => Promise<number>): Promise<void> {
+  async function evictImages(
+    missing: () => Promise<number>,
+    keeping: typeof leaving,
+  ): Promise<void> {
     /** Each is tried once: what a container got meanwhile will have it for a while. */
     const tried = new Set<string>();
     while ((await missing()) > 0) {
       // Starts and pulls went on during the last removal.
-      const image = (await candidates()).find(({ id }) => !tried.has(id));
+      const image = (await candidates(keeping)).find(({ id }) => !tried.has(id));
       if (!image) return;
       if (image.isBrought && (await usage.isStale(image.id))) continue;
       tried.add(image.id);
@@ -70,8 +85,9 @@ export function createEvictor(options: EvictorOptions): Evictor {
   }
 
   return {
-    free: (missing) =>
+    free: (missing, sparing = { sparing: false }) =>
       oneAtATime(async () => {
+        const keeping = keepingFor(sparing);
         let space = await engine.space();
         if (!space || missing(space) <= 0 || keeping.scope === "none") return space;
         const measure = async (): Promise<number> => {
@@ -79,10 +95,11 @@ export function createEvictor(options: EvictorOptions): Evictor {
           return space ? missing(space) : 0;
         };
         await engine.trimBuildCache(missing(space));
-        await evictImages(measure);
+        await evictImages(measure, keeping);
         return space;
       }),
-    async holdings() {
+    async holdings(sparing = { sparing: false }) {
+      const keeping = keepingFor(sparing);
       const [images, cacheBytes] = await Promise.all([engine.stored(), engine.cacheBytes()]);
       const bytesOf = (some: readonly StoredImage[]): number =>
         some.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);

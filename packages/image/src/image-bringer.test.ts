@@ -14,6 +14,7 @@ function fixture(answers: Record<string, "yes" | Error>, copied: CopyOutcome = "
   const asked: string[] = [];
   const named: string[] = [];
   const held: string[] = [];
+  const marked: string[][] = [];
   const bringer = createImageBringer({
     engine: {
       image: async (reference) => (held.includes(reference) ? imageOf(held) : undefined),
@@ -40,11 +41,12 @@ function fixture(answers: Record<string, "yes" | Error>, copied: CopyOutcome = "
     },
     folder: "r.test/team",
     mirrors: [{ registry: "docker.io", folder: "m.test" }],
+    markDigests: async (reference, digests) => void marked.push([reference, ...digests]),
     log: { warn: quiet },
   });
   const pull = (reference: string, fresh?: boolean) =>
     bringer.pull(reference, quiet, signal, fresh);
-  return { pull, asked, named, bringer };
+  return { pull, asked, named, held, marked, bringer };
 }
 
 function imageOf(references: string[]): EngineImage {
@@ -118,4 +120,11 @@ test("pull() may be tried again when other engines are busy and the image's own 
   await expect(fixture({}, "busy").pull("python:3", true)).rejects.toMatchObject({
     code: "not_found",
   });
+});
+
+test("pull() keeps the digest of what came by a mirror's tag, which goes with the mirror's name", async () => {
+  const { pull, held, marked } = fixture({ "m.test/library/python:3": "yes" });
+  held.push(`m.test/library/python@${DIGEST}`);
+  await pull("python:3");
+  expect(marked).toEqual([["python:3", DIGEST]]);
 });

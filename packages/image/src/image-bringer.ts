@@ -1,5 +1,6 @@
 import { ServiceError } from "@remote-runtime/protocol";
 import { canonicalReference } from "./canonical-reference.ts";
+import { digestsIn, type MarkDigests } from "./digest-mark.ts";
 import type { ImageEngine, OnPullProgress } from "./image-engine.ts";
 import { imageSources, type ImageSource } from "./image-sources.ts";
 import type { MirrorEngine } from "./mirror-engine.ts";
@@ -13,6 +14,7 @@ export type ImageBringerOptions = {
   /** Where this deployment pushes its builds. */
   folder: string | undefined;
   mirrors: readonly Mirror[];
+  markDigests: MarkDigests;
   log: { warn(details: object, message: string): void };
 };
 
@@ -22,7 +24,7 @@ export type ImageBringerOptions = {
  * later. What came from a mirror by its digest is found under its own name as well.
  */
 export function createImageBringer(options: ImageBringerOptions): ImageEngine {
-  const { engine, siblings, folder, mirrors, log } = options;
+  const { engine, siblings, folder, mirrors, markDigests, log } = options;
 
   async function bring(
     source: ImageSource,
@@ -57,6 +59,8 @@ export function createImageBringer(options: ImageBringerOptions): ImageEngine {
     // Under a digest an engine gives no other name: then the mirror's stays, and is looked for as well.
     if (mirror.includes("@")) return;
     await engine.tag(mirror, canonicalReference(reference));
+    // They go with the mirror's name.
+    await markDigests(reference, digestsIn((await engine.image(mirror))?.references ?? []));
     if (!wasHeld) await engine.untag(mirror);
   }
 

@@ -5,7 +5,7 @@ import { canonicalNames } from "./canonical-names.ts";
 import { canonicalReference } from "./canonical-reference.ts";
 import { type ImageDisk, unboundedDisk } from "./image-disk.ts";
 import type { EngineImage, ImageEngine, OnPullProgress } from "./image-engine.ts";
-import { createPuller, type FetchOptions } from "./puller.ts";
+import { createPuller, type FetchOptions, type PullerEngine } from "./puller.ts";
 import { reworded } from "./registry-away-error.ts";
 
 export type PullPolicy = "Always" | "IfNotPresent" | "Never";
@@ -17,7 +17,8 @@ export interface ImageStore {
    * The image, pulled if the policy asks for it: with `Always` what the engine holds does not do in place of a pull that
    * fails. Callers of one image share one pull; it is given up when the last of them aborts. `not_found` when no
    * registry has it, `unavailable` when the pull failed for another reason; a RegistryAwayError is the last of several tries.
-   * With `extra` a pull takes none of the `maxPulls` turns (default false). Progress is told of pulls only.
+   * With `extra` a pull takes none of the `maxPulls` turns, and is `disk_full` where it would have to remove what other such
+   * callers want (default false). Progress is told of pulls only.
    */
   fetch(
     reference: string,
@@ -111,14 +112,11 @@ export function createImageStore({
 
   /** A pull with what belongs to it; those who share it do not notice. */
   async function bring(
-    reference: string,
-    onProgress: OnPullProgress,
-    signal: AbortSignal,
-    fresh?: boolean,
+    ...[reference, onProgress, signal, fresh, turn]: Parameters<PullerEngine["pull"]>
   ): Promise<void> {
     const name = canonicalReference(reference);
     const before = await engine.image(reference);
-    const use = { what: `pull of ${reference}`, name, onWait: onProgress, signal };
+    const use = { what: `pull of ${reference}`, name, onWait: onProgress, signal, ...turn };
     await disk.within(use, (aborting) => engine.pull(reference, onProgress, aborting, fresh));
     const image = await engine.image(reference);
     if (image && image.id !== before?.id) await disk.brought(reference, image);

@@ -5,6 +5,7 @@ export { createBuilds, type Builds, type BuildView } from "./builds.ts";
 export { canonicalNames } from "./canonical-names.ts";
 export { canonicalReference, familiarReference, MARK_REPOSITORY } from "./canonical-reference.ts";
 export { decodeBuildContext } from "./decode-build-context.ts";
+export { createDigestMarks, digestOfMark, digestsIn, type MarkDigests } from "./digest-mark.ts";
 export { createImageBringer } from "./image-bringer.ts";
 export type { DiskEngine, DiskSpace, StoredImage } from "./disk-engine.ts";
 export {
@@ -16,7 +17,7 @@ export {
 } from "./disk-keeper.ts";
 export type { DiskPolicy, EvictionScope } from "./disk-policy.ts";
 export type { ImageDisk } from "./image-disk.ts";
-export type { EngineImage, ImageEngine } from "./image-engine.ts";
+export type { EngineImage, ImageEngine, OnPullProgress } from "./image-engine.ts";
 export { createImageStore, type ImageStore, type PullPolicy } from "./image-store.ts";
 export type { InjectEngine, InjectSource, InjectVolume, PathKind } from "./inject-engine.ts";
 export { isWithin, parseInjectMappings, type InjectMapping } from "./inject-mapping.ts";

@@ -122,6 +122,32 @@ describe("inspectBuildContext()", () => {
       /do not have the length/,
     ],
     [
+      "an empty size, by which the content of one reader is the headers of the other",
+      [pax({ size: "" }), { path: "a", content: "b".repeat(512) }],
+      /extended header with "size="/,
+    ],
+    [
+      "a size that is no plain number",
+      [pax({ size: "0x200" }), { path: "a", content: "b".repeat(512) }],
+      /extended header with "size=0x200"/,
+    ],
+    ["an empty path", [pax({ path: "" }), { path: "../evil" }], /extended header with "path="/],
+    [
+      "an empty link's target",
+      [pax({ linkpath: "" }), { path: "l", type: "SymbolicLink", target: "/etc" }],
+      /extended header with "linkpath="/,
+    ],
+    [
+      "an empty header, which takes back what one before it says",
+      [pax({ path: "safe" }), { path: "x", type: "ExtendedHeader" }, { path: "../evil" }],
+      /extended header with nothing in it/,
+    ],
+    [
+      "a link that a header calls a file",
+      [pax({ type: "File" }), { path: "l", type: "SymbolicLink", target: "/etc" }],
+      /extended header with type/,
+    ],
+    [
       "a path of which a later header may take the place",
       [pax({ path: "safe" }), pax({ mtime: "1" }), { path: "../evil" }],
       /several extended headers/,

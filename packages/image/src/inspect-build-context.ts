@@ -76,6 +76,14 @@ function createScan({ maxEntries, maxUnpackedBytes }: BuildContextLimits) {
   }
 
   const parser = new Parser({ maxMetaEntrySize: MOST_META_BYTES });
+  let metaHeaders = 0;
+  // It says nothing of a header without a text, but it asks for the limit at each.
+  Object.defineProperty(parser, "maxMetaEntrySize", {
+    get() {
+      metaHeaders += 1;
+      return MOST_META_BYTES;
+    },
+  });
   parser.on("entry", accept);
   parser.on("meta", (text) => {
     const counted = extended.take(text);
@@ -115,6 +123,7 @@ function createScan({ maxEntries, maxUnpackedBytes }: BuildContextLimits) {
       }
       if (rest.byteLength > 0) parser.write(rest);
       parser.end();
+      extended.finish(metaHeaders);
     },
     result(): BuildContext {
       if (!dockerfile) {

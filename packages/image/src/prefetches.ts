@@ -1,4 +1,4 @@
-import { ServiceError } from "@remote-runtime/protocol";
+import { MOST_PREFETCH_FAILURES, ServiceError } from "@remote-runtime/protocol";
 import type { EngineImage, OnPullProgress } from "./image-engine.ts";
 import type { ImageStore } from "./image-store.ts";
 
@@ -25,9 +25,14 @@ export interface Prefetches {
   /**
    * Brings these images, canonical references, to the engine, one after another; begins at once. Under an id that is known
    * already, those that it has go on as they are; with `anew`, what is over is looked at again, and pulled where the engine
-   * lacks it. Throws `unavailable` when too much is asked for at once.
+   * lacks it. With the first that finds no room on the disk it stops, and the rest fails as that did. Throws `unavailable`
+   * when too much is asked for at once.
    */
   give(id: string, images: readonly string[], options: { anew: boolean }): PrefetchView;
+  /** Whether the image, by canonical reference, belongs to a prefetch of which not all is over, and has not failed. */
+  wants(image: string): boolean;
+  /** The engine has given up an image to make room, of which these are the names: whoever has prefetched it is told. */
+  evicted(names: readonly string[]): void;
   /** `undefined`: not known here, or forgotten since. */
   view(id: string): PrefetchView | undefined;
   /** What waits is not pulled any more; what runs goes on. `undefined` as for `view`. */
@@ -37,7 +42,7 @@ export interface Prefetches {
 }
 
 export type PrefetchesOptions = {
-  images: Pick<ImageStore, "fetch" | "pulling">;
+  images: Pick<ImageStore, "fetch" | "pulling" | "inventory">;
   /** So many at a time, but only one while starts of runtimes pull; these have as many turns of their own. */
   maxPulls: number;
 };
@@ -52,14 +57,17 @@ type Prefetch = {
   states: Map<string, State>;
   /** Those whose state is `waiting`, in turn. */
   queue: Set<string>;
+  /** How many are `running`. */
+  running: number;
 };
 
 /** Those that are over are kept to be asked about, the latest of them. */
 const MOST_PREFETCHES = 16;
 /** Of all prefetches together. */
 const MOST_IMAGES = 100_000;
-const MOST_FAILURES = 1_000;
-const MOST_ERROR_CHARACTERS = 500;
+const MOST_ERROR_CHARACTERS = 1_000;
+const NO_ROOM =
+  "unpin images or prefetch fewer of them, with fewer copies or onto more engines, or give the engine a larger disk";
 
 /** Pulls lists of images in the background of the starts, which never wait for it. State is in memory. */
 export function createPrefetches({ images, maxPulls }: PrefetchesOptions): Prefetches {
@@ -98,6 +106,7 @@ export function createPrefetches({ images, maxPulls }: PrefetchesOptions): Prefe
   async function run({ prefetch, image }: { prefetch: Prefetch; image: string }): Promise<void> {
     const { states } = prefetch;
     let isPull = false;
+    prefetch.running += 1;
     states.set(image, { kind: "running", progress: "", bytes: 0 });
     const onProgress: OnPullProgress = (progress, bytes = 0) => {
       isPull = true;
@@ -108,11 +117,24 @@ export function createPrefetches({ images, maxPulls }: PrefetchesOptions): Prefe
       const found = await images.fetch(image, "IfNotPresent", onProgress, ending.signal, extra);
       states.set(image, isPull ? pulledState(found) : { kind: "held" });
     } catch (error) {
-      states.set(image, { kind: "failed", error: textOf(error) });
+      if (isDiskFull(error)) {
+        states.set(image, { kind: "failed", error: fullText(error.message) });
+        stop(prefetch, fullText(`not begun, as there was no room before it: ${error.message}`));
+      } else states.set(image, { kind: "failed", error: textOf(error) });
     } finally {
+      prefetch.running -= 1;
       running.delete(image);
       fill();
     }
+  }
+
+  /** What the disk has no room for would take it from what the list has brought already. */
+  function stop({ states, queue }: Prefetch, error: string): void {
+    const held = images.inventory();
+    for (const image of queue) {
+      states.set(image, held.has(image) ? { kind: "held" } : { kind: "failed", error });
+    }
+    queue.clear();
   }
 
   /** Forgets what is over, the oldest first, until there is room. Throws when there is none even so. */
@@ -122,9 +144,9 @@ export function createPrefetches({ images, maxPulls }: PrefetchesOptions): Prefe
       const held = [...prefetches.values()].reduce((sum, { states }) => sum + states.size, 0);
       return others < MOST_PREFETCHES && held + count <= MOST_IMAGES;
     };
-    for (const [other, { states }] of prefetches) {
+    for (const [other, prefetch] of prefetches) {
       if (hasRoom()) return;
-      if (other !== id && isOver(states)) prefetches.delete(other);
+      if (other !== id && isOver(prefetch)) prefetches.delete(other);
     }
     if (hasRoom()) return;
     const limit = `${MOST_PREFETCHES} prefetches, with ${MOST_IMAGES.toLocaleString("en-US")} images together`;
@@ -139,7 +161,7 @@ export function createPrefetches({ images, maxPulls }: PrefetchesOptions): Prefe
       const known = prefetches.get(id);
       const added = given.filter((image) => !known?.states.has(image));
       makeRoom(id, added.length);
-      const prefetch: Prefetch = known ?? { states: new Map(), queue: new Set() };
+      const prefetch: Prefetch = known ?? { states: new Map(), queue: new Set(), running: 0 };
       prefetches.set(id, prefetch);
       const over = anew ? given.filter((image) => isEnd(prefetch.states.get(image))) : [];
       for (const image of [...added, ...over]) {
@@ -148,6 +170,22 @@ export function createPrefetches({ images, maxPulls }: PrefetchesOptions): Prefe
       }
       fill();
       return viewOf(prefetch.states);
+    },
+    wants(image) {
+      for (const prefetch of prefetches.values()) {
+        const kind = prefetch.states.get(image)?.kind ?? "failed";
+        if (!isOver(prefetch) && kind !== "failed" && kind !== "cancelled") return true;
+      }
+      return false;
+    },
+    evicted(names) {
+      for (const { states } of prefetches.values()) {
+        for (const name of names) {
+          const kind = states.get(name)?.kind;
+          if (kind !== "held" && kind !== "pulled") continue;
+          states.set(name, { kind: "failed", error: fullText("removed again to make room") });
+        }
+      }
     },
     view(id) {
       const prefetch = prefetches.get(id);
@@ -172,12 +210,23 @@ function isEnd(state: State | undefined): boolean {
   return state !== undefined && state.kind !== "waiting" && state.kind !== "running";
 }
 
-function isOver(states: ReadonlyMap<string, State>): boolean {
-  return [...states.values()].every(isEnd);
+function isOver({ queue, running }: Prefetch): boolean {
+  return queue.size === 0 && running === 0;
+}
+
+function isDiskFull(error: unknown): error is ServiceError {
+  return error instanceof ServiceError && error.code === "disk_full";
+}
+
+function fullText(what: string): string {
+  return cut(`disk_full: ${what}; ${NO_ROOM}`);
 }
 
 function textOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
+  return cut(error instanceof Error ? error.message : String(error));
+}
+
+function cut(text: string): string {
   return text.slice(0, MOST_ERROR_CHARACTERS);
 }
 
@@ -203,7 +252,8 @@ function viewOf(states: ReadonlyMap<string, State>): PrefetchView {
         view.pulls.push({ image, progress: state.progress, bytes: state.bytes });
         break;
       case "failed":
-        if (view.failures.length < MOST_FAILURES) view.failures.push({ image, error: state.error });
+        if (view.failures.length < MOST_PREFETCH_FAILURES)
+          view.failures.push({ image, error: state.error });
         break;
       case "waiting":
       case "held":

@@ -9,6 +9,7 @@ function fixture() {
   const away = new Set<string>();
   const silent = new Set<string>();
   const odd = new Set<string>();
+  const refused = new Set<string>();
   const asked: string[] = [];
   const warnings: unknown[] = [];
   let now = 0;
@@ -18,6 +19,7 @@ function fixture() {
       async isPublished(reference) {
         asked.push(reference);
         if (away.has(hostOf(reference))) throw new RegistryAwayError("no route to host");
+        if (refused.has(hostOf(reference))) throw new ServiceError("forbidden", "unauthorized");
         if (odd.has(reference)) throw new ServiceError("unavailable", "layer version unsupported");
         if (silent.has(hostOf(reference))) await new Promise(() => undefined);
         return images.has(reference);
@@ -29,7 +31,7 @@ function fixture() {
     log: { warn: (details) => warnings.push(details) },
   });
   const pass = (ms: number): void => void (now += ms);
-  return { published, images, away, silent, odd, asked, warnings, pass };
+  return { published, images, away, silent, odd, refused, asked, warnings, pass };
 }
 
 describe("has()", () => {
@@ -94,6 +96,22 @@ describe("has()", () => {
     images.add("r.test/a:1");
     pass(3_001);
     expect(await published.has("r.test/a:1")).toBe(true);
+  });
+
+  test("takes what a registry refuses for absent, and tells why once in ten minutes", async () => {
+    const { published, images, refused, asked, warnings, pass } = fixture();
+    refused.add("r.test");
+    images.add("other.test/a:1");
+    for (const name of ["r.test/a:1", "r.test/b:1"]) expect(await published.has(name)).toBe(false);
+    expect(await published.has("other.test/a:1")).toBe(true);
+    const told = { host: "r.test", image: "r.test/a:1", err: expect.any(ServiceError) as unknown };
+    expect(warnings).toEqual([told]);
+    pass(3_001);
+    expect(await published.has("r.test/a:1")).toBe(false);
+    expect([asked.length, warnings.length]).toEqual([4, 1]);
+    pass(10 * 60_000);
+    expect(await published.has("r.test/a:1")).toBe(false);
+    expect(warnings).toEqual([told, told]);
   });
 
   test("gives a silent mirror a share of the deadline, and then asks the registry", async () => {

@@ -66,7 +66,17 @@ export function createPublishedImages(options: PublishedImagesOptions): Publishe
         );
       } else {
         answers.set(name, false, NO_MS);
-        tell(name, { err: error, image: name }, "an image could not be asked for: taken as absent");
+        // Some say so of whatever they do not have: that is told once, and not of each name.
+        const isRefused = error instanceof ServiceError && error.code === "forbidden";
+        if (isRefused) {
+          const details = { err: error, host, image: name };
+          tell(`refusal ${host}`, details, "an image registry refuses to say: taken as absent");
+        } else
+          tell(
+            name,
+            { err: error, image: name },
+            "an image could not be asked for: taken as absent",
+          );
       }
       return false;
     } finally {

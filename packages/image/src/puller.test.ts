@@ -1,14 +1,14 @@
 import { ServiceError } from "@remote-runtime/protocol";
 import { describe, expect, test } from "vitest";
 import type { Backoff } from "./backoff.ts";
-import type { ImageEngine } from "./image-engine.ts";
-import { createPuller } from "./puller.ts";
+import { createPuller, type PullerEngine, type PullTurn } from "./puller.ts";
 import { RegistryAwayError } from "./registry-away-error.ts";
 
 type Call = {
   reference: string;
   tell: (progress: string) => void;
   signal: AbortSignal;
+  turn: PullTurn;
   end: () => void;
   fail: (error: Error) => void;
 };
@@ -17,9 +17,9 @@ type Call = {
 function bench(maxPulls = 3, backoff?: Backoff) {
   const calls: Call[] = [];
   const ended: string[] = [];
-  const pull: ImageEngine["pull"] = (reference, tell, signal) => {
+  const pull: PullerEngine["pull"] = (reference, tell, signal, _fresh, turn) => {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    calls.push({ reference, tell, signal, end: resolve, fail: reject });
+    calls.push({ reference, tell, signal, turn, end: resolve, fail: reject });
     return promise;
   };
   const onPulled = (name: string): void => void ended.push(name);
@@ -139,6 +139,33 @@ describe("pull()", () => {
     await settle();
     expect(calls.map(({ reference }) => reference)).toEqual(["a", "c"]);
     expect(third?.progress.at(-1)).toBe("asking the registry");
+  });
+
+  test("lets others pull while one waits for what is no pull, and gives its turn back to it after them", async () => {
+    const { calls, join } = bench(1);
+    const [first, second, third] = [join("a"), join("b"), join("c")];
+    await settle();
+    const room = Promise.withResolvers<void>();
+    const waiting = calls[0]?.turn.outOfTurn(() => room.promise);
+    await settle();
+    expect(calls.map(({ reference }) => reference)).toEqual(["a", "b"]);
+    room.resolve();
+    await settle();
+    expect(first?.progress.at(-1)).toBe("waiting for other pulls to end");
+    for (const [at, { done }] of [second, third].entries()) {
+      calls[at + 1]?.end();
+      await done;
+      await settle();
+    }
+    await waiting;
+    const last = join("d");
+    await settle();
+    expect(calls.map(({ reference }) => reference)).toEqual(["a", "b", "c"]);
+    calls[0]?.end();
+    await first?.done;
+    await settle();
+    calls[3]?.end();
+    await last.done;
   });
 
   test("tries again ever later while a registry is away, and lets others pull meanwhile", async () => {

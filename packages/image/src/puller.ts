@@ -1,7 +1,7 @@
 import { ServiceError } from "@remote-runtime/protocol";
 import pLimit from "p-limit";
 import { PULL_BACK_OFF, withBackoff, type Backoff } from "./backoff.ts";
-import type { ImageEngine, OnPullProgress } from "./image-engine.ts";
+import type { OnPullProgress } from "./image-engine.ts";
 
 export type FetchOptions = {
   /** Canonical. */
@@ -14,6 +14,25 @@ export type FetchOptions = {
   fresh?: boolean;
   /** Takes none of the turns, as the caller sees to it that they are not too many. Default false. */
   extra?: boolean;
+};
+
+/** What a pull can ask of whoever lets it pull. */
+export type PullTurn = {
+  /** Whether nobody wants it but callers with `extra`. */
+  isExtra: () => boolean;
+  /** Lets others pull while `wait` goes on, and ends when there is a turn again after it. */
+  outOfTurn: (wait: () => Promise<void>) => Promise<void>;
+};
+
+export type PullerEngine = {
+  /** As `ImageEngine` has it. */
+  pull(
+    reference: string,
+    onProgress: OnPullProgress,
+    signal: AbortSignal,
+    fresh: boolean | undefined,
+    turn: PullTurn,
+  ): Promise<void>;
 };
 
 export interface Puller {
@@ -31,17 +50,20 @@ type Pull = {
   progress: string;
   bytes: number | undefined;
   listeners: Set<OnPullProgress>;
+  isExtra: boolean;
   controller: AbortController;
 };
 
-/** Pulls images, `maxPulls` at a time; one that waits for its next try leaves its turn to others. */
+const WAITING = "waiting for other pulls to end";
+
+/** Pulls images, `maxPulls` at a time; one that waits for its next try, or for room, leaves its turn to others. */
 export function createPuller({
   engine,
   maxPulls,
   backoff,
   onPulled,
 }: {
-  engine: Pick<ImageEngine, "pull">;
+  engine: PullerEngine;
   maxPulls: number;
   /** Default: there is one try only. */
   backoff?: Backoff | undefined;
@@ -51,7 +73,19 @@ export function createPuller({
   const pulls = new Map<string, Pull>();
   const inTurn = pLimit(maxPulls);
 
-  function begin(key: string, { name, reference, fresh, extra }: FetchOptions): Pull {
+  /** Ends when it is one's turn; answers what gives it back, which may be called again. */
+  function takeTurn(): Promise<() => void> {
+    const { promise, resolve } = Promise.withResolvers<() => void>();
+    void inTurn(() => {
+      const over = Promise.withResolvers<void>();
+      resolve(over.resolve);
+      return over.promise;
+    });
+    return promise;
+  }
+
+  function begin(key: string, options: FetchOptions): Pull {
+    const { name, reference, fresh, extra = false } = options;
     const listeners = new Set<OnPullProgress>();
     const controller = new AbortController();
     const tell: OnPullProgress = (progress, bytes) => {
@@ -60,12 +94,26 @@ export function createPuller({
       for (const listener of listeners) listener(progress, bytes);
     };
     const { signal } = controller;
-    const attempt = async (): Promise<void> => {
+    const isExtra = (): boolean => pull.isExtra;
+    const attempt = async (outOfTurn: PullTurn["outOfTurn"]): Promise<void> => {
       signal.throwIfAborted();
       tell("asking the registry");
-      await engine.pull(reference, tell, signal, fresh);
+      await engine.pull(reference, tell, signal, fresh, { isExtra, outOfTurn });
     };
-    const inTurns = (): Promise<void> => (extra ? attempt() : inTurn(attempt));
+    const inTurns = async (): Promise<void> => {
+      if (extra) return attempt((wait) => wait());
+      let giveBack = await takeTurn();
+      try {
+        await attempt(async (wait) => {
+          giveBack();
+          await wait();
+          tell(WAITING);
+          giveBack = await takeTurn();
+        });
+      } finally {
+        giveBack();
+      }
+    };
     const onWait = (why: string): void => tell(`${PULL_BACK_OFF}: ${why}`);
     const run = async (): Promise<void> => {
       try {
@@ -75,14 +123,14 @@ export function createPuller({
         onPulled(name);
       }
     };
-    const progress = "waiting for other pulls to end";
     const pull: Pull = {
       name,
       key,
       done: Promise.resolve(),
-      progress,
+      progress: WAITING,
       bytes: undefined,
       listeners,
+      isExtra: extra,
       controller,
     };
     pulls.set(key, pull);
@@ -103,6 +151,7 @@ export function createPuller({
       // A copy must not do for what the registry has now.
       const key = options.fresh ? `fresh ${name}` : name;
       const pull = pulls.get(key) ?? begin(key, options);
+      if (options.extra !== true) pull.isExtra = false;
       const listener: OnPullProgress = (progress, bytes) => onProgress(progress, bytes);
       const aborted = Promise.withResolvers<never>();
       const onAbort = (): void =>

@@ -17,6 +17,7 @@ export { fillPortPlaceholder } from "./port-placeholder.ts";
 export { planFits } from "./plan-fits.ts";
 export { prefetchIdOf } from "./prefetch-id.ts";
 export {
+  MOST_PREFETCH_FAILURES,
   MOST_PREFETCH_IMAGES,
   PrefetchObject,
   PrefetchPlan,

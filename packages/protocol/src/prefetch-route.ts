@@ -22,6 +22,9 @@ const Wanted = z.object({
 });
 const count = z.number().int();
 
+/** Of the images that have failed so many are named. */
+export const MOST_PREFETCH_FAILURES = 1_000;
+
 /** How far one replica is. Each image that it was given counts for one of `held` to `cancelled`. */
 export const PrefetchProgress = z.object({
   /** Its engine had them. */
@@ -46,7 +49,8 @@ export const PrefetchShare = PrefetchProgress.extend({
   replica_id: z.string(),
   /**
    * `working`: what follows is its own word. `unknown`: it knows nothing of this prefetch, maybe since it was started anew.
-   * `silent`: it does not answer, or has refused; `error` says why. All counts are 0 but with `working`.
+   * `silent`: it does not answer, or has refused; `error` says why. All counts are 0 but with `working`, and with `silent` in
+   * answer to a list: `failed` are then the images that it did not take.
    */
   state: z.enum(["working", "unknown", "silent"]),
   error: z.string(),

@@ -42,6 +42,27 @@ function describeContents(make: () => Promise<RegistryFixture>): void {
     expect(await other.copyInventory("r2", sink)).toBeUndefined();
   });
 
+  test("heldBy() says of one image which of the asked replicas have it", async () => {
+    await using fixture = await make();
+    const { registry, other } = fixture;
+    const own = exampleImages(["a:1"], { sizeBytes: 7, createdAt: 8 });
+    await registry.publishInventory("r1", own);
+    await registry.publishInventory("r2", exampleImages(["a:1", "b:1"]));
+    await registry.publishInventory("r3", exampleImages(["b:1"]));
+    await registry.publishInventory("r4", exampleImages(["a:1"]));
+    const held = await other.heldBy("a:1", ["r1", "r2", "r3", "r9"]);
+    expect(held).toEqual(
+      new Map([
+        ["r1", { sizeBytes: 7, createdAt: 8 }],
+        ["r2", exampleImages(["a:1"]).get("a:1")],
+      ]),
+    );
+    await registry.changeInventory("r1", { added: new Map(), removed: ["a:1"] });
+    expect(await other.heldBy("a:1", ["r1"])).toEqual(new Map());
+    expect(await other.heldBy("version", ["r2"])).toEqual(new Map());
+    expect(await other.heldBy("a:1", [])).toEqual(new Map());
+  });
+
   test("changeInventory() adds, replaces and removes", async () => {
     await using fixture = await make();
     const { registry, other } = fixture;

@@ -27,6 +27,20 @@ export function describePinContract(make: () => Promise<RegistryFixture>): void 
     expect(await registry.pin(new Map())).toBe(0);
   });
 
+  test("restorePins() brings back nothing that was unpinned, until it is pinned again", async () => {
+    await using fixture = await make();
+    const { registry, other } = fixture;
+    await registry.pin(pinsOf(["a:1", "b:1", "c:1"]));
+    await registry.unpin(["a:1", "b:1"]);
+    expect(await other.restorePins(pinsOf(["a:1", "b:1", "c:1"]))).toBe(0);
+    expect(await registry.pins()).toEqual(pinsOf(["c:1"]));
+    expect(await registry.pin(pinsOf(["a:1"], theirs))).toBe(1);
+    expect(await other.restorePins(pinsOf(["a:1", "b:1"]))).toBe(0);
+    expect(await registry.pins()).toEqual(
+      new Map([...pinsOf(["c:1"]), ...pinsOf(["a:1"], theirs)]),
+    );
+  });
+
   test("pin() of thousands is whole, and refuses what would be too many without writing any", async () => {
     await using fixture = await make();
     const { registry } = fixture;

@@ -29,6 +29,13 @@ export function heldImages(entries: Iterable<[string, unknown]>): Images {
   return images;
 }
 
+/** Without those that are none. */
+export function heldImagesOf(
+  entries: readonly (readonly [string, HeldImage | undefined])[],
+): Map<string, HeldImage> {
+  return new Map(entries.flatMap(([id, image]) => (image ? [[id, image] as const] : [])));
+}
+
 /** By hand, as gateways read half a million of them: a schema takes longer than all the rest. */
 export function heldImage(value: unknown): HeldImage | undefined {
   if (typeof value !== "object" || value === null) return undefined;

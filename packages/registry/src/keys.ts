@@ -27,6 +27,8 @@ export interface Keys {
   readonly drains: string;
   /** Hash: `Pin` by canonical reference. It never expires. */
   readonly pins: string;
+  /** Sorted set: the images that were unpinned last, by the time (ms) of that. It never expires. */
+  readonly unpinned: string;
   /** A `Change` as JSON; what else is said there means that anything may have changed. */
   readonly changeChannel: string;
 }
@@ -46,6 +48,7 @@ export function createKeys(options: { prefix: string; db: number }): Keys {
     epoch: `${prefix}epoch`,
     drains: `${prefix}drains`,
     pins: `${prefix}pins`,
+    unpinned: `${prefix}unpinned`,
     // Channels are common to all databases of one Redis.
     changeChannel: `${prefix}changes:${db}`,
   };

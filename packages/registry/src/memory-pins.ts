@@ -8,7 +8,7 @@ import { tooManyPins } from "./too-many-pins.ts";
 export function memoryPins(deps: {
   open: <T>(work: () => T) => Promise<T>;
   changes: ChangeListeners;
-}): Pick<Registry, "pin" | "unpin" | "pins"> {
+}): Pick<Registry, "pin" | "restorePins" | "unpin" | "pins"> {
   const { open, changes } = deps;
   const entries = new Map<string, string>();
   const tell = (changed: number): number => {
@@ -24,6 +24,7 @@ export function memoryPins(deps: {
         for (const [image, pin] of added) entries.set(image, JSON.stringify(pin));
         return tell(added.length);
       }),
+    restorePins: () => open(() => 0),
     unpin: (images) => open(() => tell(images.filter((image) => entries.delete(image)).length)),
     pins: () =>
       open(() => {

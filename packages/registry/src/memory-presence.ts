@@ -1,6 +1,6 @@
 import type { ChangeListeners } from "./change-listeners.ts";
 import type { Images, Inventory, InventoryChange } from "./image-inventory.ts";
-import { imagesToText, parseImages } from "./images-text.ts";
+import { heldImagesOf, imagesToText, parseImages } from "./images-text.ts";
 import { instanceOf, rivalIn } from "./instance-of.ts";
 import { createMemoryEntries, type MemoryEntries } from "./memory-entries.ts";
 import { changedImages, nextInventory, type NextInventory } from "./next-inventory.ts";
@@ -14,7 +14,12 @@ type Replicas = Pick<
 >;
 type Inventories = Pick<
   Registry,
-  "publishInventory" | "changeInventory" | "inventory" | "copyInventory" | "inventoryVersions"
+  | "publishInventory"
+  | "changeInventory"
+  | "inventory"
+  | "copyInventory"
+  | "heldBy"
+  | "inventoryVersions"
 >;
 type Deps = {
   open: <T>(work: () => T) => Promise<T>;
@@ -132,6 +137,8 @@ function inventoryMethods(
         into.set([...(found?.images ?? [])]);
         return found?.version;
       }),
+    heldBy: (image, replicaIds) =>
+      open(() => heldImagesOf(replicaIds.map((id) => [id, read(id)?.images.get(image)]))),
     inventoryVersions: () =>
       open(() => {
         const found = new Map<string, number>();

@@ -66,6 +66,37 @@ test("pins() throws once after a FLUSHALL instead of saying that nothing is pinn
   expect(losses).toEqual([{ kind: "lost" }]);
 });
 
+test("a replica that hears late of a loss brings back no pin that was taken back since", async () => {
+  const { raw, registry, other } = open();
+  const pin = { by: "alice", at: 1 };
+  const known = new Map(["a:1", "b:1", "c:1"].map((image) => [image, pin]));
+  await registry.pin(known);
+  await raw.flushall();
+  // Also before anybody has brought anything back.
+  expect(await registry.unpin(["a:1"])).toBe(0);
+  expect(await registry.restorePins(known)).toBe(2);
+  expect(await registry.unpin(["b:1"])).toBe(1);
+  expect(await other.restorePins(known)).toBe(0);
+  expect([...(await registry.pins()).keys()]).toEqual(["c:1"]);
+  await registry.pin(new Map([["a:1", pin]]));
+  await registry.unpin(["c:1"]);
+  await raw.flushall();
+  // What was taken back before a loss, everybody has heard of.
+  expect(await other.restorePins(new Map([["a:1", pin]]))).toBe(1);
+});
+
+test("unpin() remembers the last of what it took back, and no more of them than there may be pins", async () => {
+  const { prefix, raw, registry } = open();
+  for (let part = 0; part < 11; part += 1) {
+    await registry.unpin(Array.from({ length: 10_000 }, (_, i) => `image-${part * 10_000 + i}:1`));
+  }
+  expect(await raw.zcard(`${prefix}unpinned`)).toBe(100_000);
+  const late = ["image-109999:1", "image-60000:1"];
+  expect(
+    await registry.restorePins(new Map(late.map((image) => [image, { by: "a", at: 1 }]))),
+  ).toBe(0);
+}, 60_000);
+
 test("sessionHolder() of twenty at once after a loss trusts no answer, and tells of it once", async () => {
   const { prefix, raw, registry } = open();
   const losses = lossesOf(registry);

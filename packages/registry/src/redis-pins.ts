@@ -2,7 +2,7 @@ import { ServiceError } from "@remote-runtime/protocol";
 import { z } from "zod";
 import type { Keys } from "./keys.ts";
 import { parseEntry } from "./parse-entry.ts";
-import { MOST_PINS, Pin } from "./pin.ts";
+import { MOST_PINS, Pin, type Pins } from "./pin.ts";
 import type { RedisEpoch } from "./redis-epoch.ts";
 import type { RedisLink } from "./redis-link.ts";
 import type { Registry } from "./registry.ts";
@@ -16,18 +16,23 @@ export function redisPins(
   link: RedisLink,
   keys: Keys,
   epoch: RedisEpoch,
-): Pick<Registry, "pin" | "unpin" | "pins"> {
+): Pick<Registry, "pin" | "restorePins" | "unpin" | "pins"> {
+  const places = [keys.pins, keys.unpinned];
+  const head = [MOST_PINS, keys.changeChannel];
+
+  async function add(pins: Pins, script: "pinImages" | "restorePins"): Promise<number> {
+    const fields = [...pins].flatMap(([image, pin]) => [image, JSON.stringify(pin)]);
+    const added = await link.call((redis) => redis[script](...places, ...head, ...fields));
+    if (added === null) throw tooManyPins();
+    return z.number().parse(added);
+  }
+
   return {
-    async pin(pins) {
-      const fields = [...pins].flatMap(([image, pin]) => [image, JSON.stringify(pin)]);
-      const values = [MOST_PINS, keys.changeChannel, ...fields];
-      const added = await link.call((redis) => redis.pinImages(keys.pins, ...values));
-      if (added === null) throw tooManyPins();
-      return z.number().parse(added);
-    },
+    pin: (pins) => add(pins, "pinImages"),
+    restorePins: (pins) => add(pins, "restorePins"),
     async unpin(images) {
-      const values = [keys.changeChannel, ...images];
-      return z.number().parse(await link.call((redis) => redis.unpinImages(keys.pins, ...values)));
+      const values = [...places, ...head, ...images];
+      return z.number().parse(await link.call((redis) => redis.unpinImages(...values)));
     },
     async pins() {
       const found = new Map<string, Pin>();

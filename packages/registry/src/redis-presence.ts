@@ -3,7 +3,8 @@ import { z } from "zod";
 import type { Images } from "./image-inventory.ts";
 import { instanceOf } from "./instance-of.ts";
 import type { Keys } from "./keys.ts";
-import { parseEntry } from "./parse-entry.ts";
+import { heldImage, heldImagesOf } from "./images-text.ts";
+import { parseEntry, parseJson } from "./parse-entry.ts";
 import { healIndex, wholeMs } from "./redis-entries.ts";
 import type { RedisEpoch } from "./redis-epoch.ts";
 import { copyInventory, parseVersion, readInventory } from "./redis-inventory.ts";
@@ -17,7 +18,12 @@ type Replicas = Pick<
 >;
 type Inventories = Pick<
   Registry,
-  "publishInventory" | "changeInventory" | "inventory" | "copyInventory" | "inventoryVersions"
+  | "publishInventory"
+  | "changeInventory"
+  | "inventory"
+  | "copyInventory"
+  | "heldBy"
+  | "inventoryVersions"
 >;
 
 /** Replicas and what they hold, for the registry in Redis. */
@@ -117,6 +123,12 @@ function inventories(link: RedisLink, keys: Keys): Inventories {
     },
     inventory: (replicaId) => readInventory(link, keys.images(replicaId)),
     copyInventory: (replicaId, into) => copyInventory(link, keys.images(replicaId), into),
+    heldBy: (image, replicaIds) =>
+      link.call(async (redis) => {
+        // Commands that are given together go out together.
+        const texts = await Promise.all(replicaIds.map((id) => redis.hget(keys.images(id), image)));
+        return heldImagesOf(replicaIds.map((id, i) => [id, heldImage(parseJson(texts[i] ?? ""))]));
+      }),
     inventoryVersions: () =>
       link.call(async (redis) => {
         const ids = (await redis.zrange(keys.replicaIndex, 0, "-1")).toSorted();

@@ -1,5 +1,5 @@
 import type { Change, PlacedStarts } from "./change.ts";
-import type { Images, Inventory, InventoryChange } from "./image-inventory.ts";
+import type { HeldImage, Images, Inventory, InventoryChange } from "./image-inventory.ts";
 import type { ImagesSink } from "./images-sink.ts";
 import type { Pins } from "./pin.ts";
 import type { RuntimeRecord } from "./record.ts";
@@ -48,6 +48,11 @@ export interface Registry {
    * Returns how many are new. Throws ServiceError `conflict`, with nothing written, where there would be more than 100,000.
    */
   pin(pins: Pins): Promise<number>;
+  /**
+   * Pins again what was pinned before all was lost (`onChange`), but for what was unpinned since, however late it comes: the
+   * last 100,000 of that are remembered. Returns how many are new: none where nothing gets lost. Throws as `pin` does.
+   */
+  restorePins(pins: Pins): Promise<number>;
   /** Takes that back. Returns how many were pinned. */
   unpin(images: readonly string[]): Promise<number>;
   /**
@@ -112,6 +117,8 @@ export interface Registry {
    * version. What `into` has at `undefined`, or when this throws, means nothing.
    */
   copyInventory(replicaId: string, into: ImagesSink): Promise<number | undefined>;
+  /** What these replicas' lists say of one image, by replica; without those that do not have it. */
+  heldBy(image: string, replicaIds: readonly string[]): Promise<Map<string, HeldImage>>;
   /** The versions of the lists of all replicas that are there: what `inventory` has to be asked for is what differs. */
   inventoryVersions(): Promise<Map<string, number>>;
 

@@ -9,7 +9,7 @@ export function sqlitePins(deps: {
   db: DatabaseSync;
   open: <T>(work: () => T) => Promise<T>;
   changes: ChangeListeners;
-}): Pick<Registry, "pin" | "unpin" | "pins"> {
+}): Pick<Registry, "pin" | "restorePins" | "unpin" | "pins"> {
   const { db, open, changes } = deps;
   const add = db.prepare(
     "INSERT OR IGNORE INTO pin (image, pinned_by, pinned_at) VALUES (?, ?, ?)",
@@ -42,6 +42,7 @@ export function sqlitePins(deps: {
           return added;
         }),
       ),
+    restorePins: () => open(() => 0),
     unpin: (images) =>
       open(() =>
         change(() =>

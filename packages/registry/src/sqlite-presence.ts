@@ -1,7 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { ChangeListeners } from "./change-listeners.ts";
 import type { Inventory } from "./image-inventory.ts";
-import { imagesToText, parseImages } from "./images-text.ts";
+import { heldImagesOf, imagesToText, parseImages } from "./images-text.ts";
 import { instanceOf, rivalIn } from "./instance-of.ts";
 import { changedImages, nextInventory, type NextInventory } from "./next-inventory.ts";
 import { parseEntry } from "./parse-entry.ts";
@@ -13,7 +13,12 @@ type Replicas = Pick<Registry, "announce" | "withdraw" | "replicas" | "replicasO
 type Drains = Pick<Registry, "setDraining" | "drains">;
 type Inventories = Pick<
   Registry,
-  "publishInventory" | "changeInventory" | "inventory" | "copyInventory" | "inventoryVersions"
+  | "publishInventory"
+  | "changeInventory"
+  | "inventory"
+  | "copyInventory"
+  | "heldBy"
+  | "inventoryVersions"
 >;
 type Deps = {
   db: DatabaseSync;
@@ -145,6 +150,8 @@ function inventories({ db, open, now, changes }: Deps): Inventories {
         into.set([...(found?.images ?? [])]);
         return found?.version;
       }),
+    heldBy: (image, replicaIds) =>
+      open(() => heldImagesOf(replicaIds.map((id) => [id, read(id)?.images.get(image)]))),
     inventoryVersions: () =>
       open(() => {
         const rows = versions.all({ now: now() });

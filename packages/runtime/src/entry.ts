@@ -73,6 +73,13 @@ export function note(entry: Entry, at: number, reason: string, message: string):
   entry.record = noted(entry.record, at, reason, message);
 }
 
+/** The same, in place of the last line if that is of the same kind: what goes on and on is one line. */
+export function noteAnew(entry: Entry, at: number, reason: string, message: string): void {
+  const { events } = entry.record;
+  const kept = events.at(-1)?.reason === reason ? events.slice(0, -1) : events;
+  entry.record = noted({ ...entry.record, events: kept }, at, reason, message);
+}
+
 /** It cannot go on. Whatever there is of a container is no longer to be reached, and is put away. */
 export function fail(entry: Entry, at: number, verdict: Verdict, reason: string): void {
   // What is being removed has its verdict.

@@ -1,4 +1,10 @@
-import type { InjectStore } from "@remote-runtime/image";
+import {
+  createImageStore,
+  PULL_BACK_OFF,
+  type ImageStore,
+  type InjectStore,
+  type OnPullProgress,
+} from "@remote-runtime/image";
 import { ServiceError, type RuntimeSpec } from "@remote-runtime/protocol";
 import { describe, expect, test } from "vitest";
 import { createWorld, order, startIn, type Life } from "./runtimes-fixture.ts";
@@ -80,6 +86,58 @@ describe("injection", () => {
     const asked = order({ spec: { inject: ["/other"] } });
     await expect(life.start(asked)).rejects.toMatchObject({ code: "bad_request" });
     expect(life.list(asked.owner)).toEqual([]);
+  });
+});
+
+/** A runtime whose image is brought until `end` is called; `tell` is what the pull says. */
+async function pulling() {
+  const world = createWorld();
+  const brought = Promise.withResolvers<void>();
+  let onProgress: OnPullProgress = () => undefined;
+  const store = createImageStore({ engine: world.engine });
+  const images: ImageStore = {
+    ...store,
+    async fetch(reference, policy, tell, signal) {
+      onProgress = tell;
+      await brought.promise;
+      return store.fetch(reference, policy, tell, signal);
+    },
+  };
+  const { life, id } = await startIn(world, {}, { images });
+  const tell: OnPullProgress = (...progress) => onProgress(...progress);
+  const history = (): string[] =>
+    events(life, id).filter((line) => /^(Pull|Progress|Retry)/.test(line));
+  return { world, history, tell, end: brought.resolve };
+}
+
+describe("a pull", () => {
+  test("tells of itself in the history in three lines, with what came and how fast", async () => {
+    const { world, history, tell, end } = await pulling();
+    // Others have begun it.
+    tell("1/3 layers, 10/80 MB", 10e6);
+    for (let second = 1; second <= 14; second += 1) {
+      await world.clock.advance(1_000);
+      tell(`1/3 layers, ${10 + 5 * second}/80 MB`, (10 + 5 * second) * 1e6);
+    }
+    const sofar = ["Pulling: python:3", "Progress: python:3: 1/3 layers, 60/80 MB"];
+    expect(history()).toEqual(sofar);
+    end();
+    await world.clock.settle();
+    expect(history()).toEqual([...sofar, "Pulled: python:3 in 14.0 s: 80.0 MB, 5.0 MB/s"]);
+  });
+
+  test("that takes long, and is tried again, leaves a history of few lines", async () => {
+    const { world, history, tell } = await pulling();
+    for (let look = 0; look < 600; look += 1) {
+      await world.clock.advance(2_000);
+      tell(look === 300 ? `${PULL_BACK_OFF}: away` : `${look}/700 layers`, look);
+    }
+    expect(history()).toEqual([
+      "Pulling: python:3",
+      "Progress: python:3: 299/700 layers",
+      "Retry: ImagePullBackOff: away",
+      "Progress: python:3: 599/700 layers",
+    ]);
   });
 });
 

@@ -11,12 +11,20 @@ import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 export function streamAnswer(
   { outgoing }: HttpBindings,
   source: (gone: AbortSignal) => AsyncIterable<Uint8Array>,
-  { type, onEnd }: { type: string; onEnd: (error?: unknown) => void },
+  {
+    type,
+    headers = {},
+    onEnd,
+  }: {
+    type: string;
+    headers?: Readonly<Record<string, string>>;
+    onEnd: (error?: unknown) => void;
+  },
 ): Response {
   const gone = new AbortController();
   // A source that waits for something is not ended by the pipeline.
   outgoing.once("close", () => gone.abort());
-  outgoing.writeHead(200, { "Content-Type": type });
+  outgoing.writeHead(200, { "Content-Type": type, ...headers });
   outgoing.flushHeaders();
   // Of HTTP/1.1 and 2 alike: the types have no common ground but this one.
   const writable: Writable = outgoing;

@@ -89,6 +89,66 @@ describe("prefetch", () => {
     expect(stderr).toContain("what replica-3 had to do is given again\n");
   });
 
+  test("gives up a replica that is there and takes no part, and lists its images as failed", async () => {
+    const missed = ["a", "b"].map((name) => `docker.io/library/${name}:latest`);
+    const error = "replica replica-2 does not answer";
+    const failures = missed.map((image) => ({ image, error }));
+    const silent = share({ replica_id: "replica-2", state: "silent", error });
+    await using gateway = await startGateway({
+      async prefetch() {
+        const replicas = [share({ held: 1 }), { ...silent, failed: 2, failures }];
+        return { prefetch_id: "p", replicas };
+      },
+      prefetchProgress: async () => ({ prefetch_id: "p", replicas: [share({ held: 1 }), silent] }),
+    });
+    const given = await cli(["prefetch", "-", "--json"], { gateway, typed: LIST });
+    expect(given.code).toBe(1);
+    expect(JSON.parse(given.stdout)).toMatchObject({
+      images: 3,
+      held: 1,
+      failed: 2,
+      seconds: expect.closeTo(120, -1) as number,
+      failures: missed.map((image) => ({
+        image,
+        replica_id: "replica-2",
+        error: expect.stringMatching(
+          /^replica replica-2 has taken no part for 12\d s: .* not answer/,
+        ) as string,
+      })),
+    });
+    expect(given.stderr).toContain("it is not waited for any more\n");
+    const soon = await cli(["prefetch", "-", "--patience", "40"], { gateway, typed: LIST });
+    expect([soon.code, soon.stdout]).toEqual([
+      1,
+      expect.stringMatching(/^0 images pulled .* 2 failed, in 4\ds\n$/),
+    ]);
+    expect((await cli(["prefetch", "-", "--patience", "0"], { gateway })).code).toBe(2);
+  });
+
+  test("takes the word of a replica that it has given up, when it answers after all", async () => {
+    const away = share({ replica_id: "replica-2", state: "silent", error: "away" });
+    let looks = 0;
+    await using gateway = await startGateway({
+      async prefetch() {
+        return { prefetch_id: "p", replicas: [share({ waiting: 1 }), { ...away, failed: 1 }] };
+      },
+      async prefetchProgress() {
+        looks += 1;
+        const isBack = looks > 150;
+        const other = isBack ? share({ replica_id: "replica-2", pulled: 1 }) : away;
+        return {
+          prefetch_id: "p",
+          replicas: [share(isBack ? { held: 1 } : { waiting: 1 }), other],
+        };
+      },
+    });
+    const { code, stdout } = await cli(["prefetch", "-"], { gateway, typed: "a\nb\n" });
+    expect([code, stdout]).toEqual([
+      0,
+      expect.stringMatching(/^1 image pulled .*, 1 were there, in/),
+    ]);
+  });
+
   test("asks a server again that does not answer for a while", async () => {
     let asked = 0;
     await using server = await start([[share({ waiting: 1 })]], {

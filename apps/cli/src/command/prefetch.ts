@@ -1,7 +1,7 @@
 import { prefetchIdOf, type PrefetchShare } from "@remote-runtime/protocol";
 import type { Command } from "commander";
 import { buildImages, type BuildOutcome } from "../build-images.ts";
-import { readContextFiles } from "../context-files.ts";
+import { openContexts } from "../context-files.ts";
 import { ExitError, exitCodes } from "../exit-error.ts";
 import { followPrefetch, givePrefetch, type PrefetchWanted } from "../follow-prefetch.ts";
 import { readImageLines } from "../image-list.ts";
@@ -21,6 +21,7 @@ import {
 } from "../prefetch-result.ts";
 import { tallyOf } from "../prefetch-tally.ts";
 import { printable, printJson, printLine } from "../print.ts";
+import { wantedBuilds } from "../wanted-builds.ts";
 import { connect, type ServerOptions } from "../server-option.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -33,6 +34,7 @@ type PrefetchOptions = JsonOption & {
   pin?: boolean;
   build?: string;
   detach?: boolean;
+  patience: number;
 };
 type Connection = Awaited<ReturnType<typeof connect>>;
 type Wanted = { lines: ReadonlyMap<string, string>; options: PrefetchOptions };
@@ -48,7 +50,11 @@ engine lacks it, in the background of the starts there. The servers keep track o
 
 --build takes a folder that has, for each image to build, a folder with a Dockerfile or a .tar.gz of one. It has the name of
 the line in FILE, or that of the last part of the image, with _TAG behind it unless the tag is latest. Such an image is built
-if neither a replica nor its registry has it, and then brought to where it belongs as the others are.
+if neither a replica nor its registry has it, and then brought to where it belongs as the others are. A .tar or .tar.gz of
+that folder does as well; and where FILE has one image, a folder with its Dockerfile, or an archive of that.
+
+A replica whose disk has no room for an image beside what the prefetch has brought stops there: the rest of its part fails
+with disk_full. One that does not answer for --patience seconds is not waited for any more, and its images have failed.
 
 If some fail the others go on, and the exit code is 1. --json has {prefetch_id, images, held, pulled, failed, cancelled,
 pulled_bytes, seconds, built, pinned, failures: [{image, replica_id, error}], replicas: [...]}, with --plan {replicas: [...]}.
@@ -74,8 +80,14 @@ export function addPrefetch(program: Command, terminal: Terminal): void {
     .option("--pattern <pattern>", patternHelp, imagePattern)
     .option("--plan", "only say what would be pulled where, and whether it fits")
     .option("--pin", "never remove these images to make room, until `unpin`")
-    .option("--build <folder>", "build what is nowhere and has its files there")
+    .option("--build <path>", "build what is nowhere and has its files there, in a folder or a tar")
     .option("--detach", "do not wait for it")
+    .option(
+      "--patience <seconds>",
+      "a replica that takes no part for so long has failed",
+      numberOption({ min: 1, max: 86_400 }),
+      120,
+    )
     .option(...jsonOption)
     .addHelpText("after", NOTES)
     .action(async (file: string, options: PrefetchOptions, command: Command) => {
@@ -111,7 +123,7 @@ async function prefetch(wanted: Wanted, connection: Connection, terminal: Termin
   const list = { id: prefetchIdOf(images, copies), images, copies };
   const shares = options.detach
     ? await leave(list, connection, terminal)
-    : await watch(list, connection, terminal);
+    : await watch(list, options.patience * 1000, connection, terminal);
   const seconds = Math.round((now() - startedAt) / 100) / 10;
   const result: PrefetchResult = { id: list.id, copies, seconds, shares, builds, pinned };
   if (options.json) printJson(terminal.stdout, prefetchDocument(result));
@@ -126,13 +138,11 @@ async function build(
   terminal: Terminal,
 ): Promise<BuildOutcome[]> {
   if (options.build === undefined) return [];
-  const contextOf = await readContextFiles(options.build);
-  const wanted = [...lines].flatMap(([image, line]) => {
-    const context = contextOf(image, line);
-    return context ? [{ image, context }] : [];
-  });
+  await using contexts = await openContexts(options.build, terminal.signal);
+  const wanted = wantedBuilds(lines, contexts, options.build);
   let over = 0;
-  return buildImages(wanted, {
+  // Awaited here: what was unpacked goes with this function.
+  return await buildImages(wanted, {
     client,
     url,
     apiKey,
@@ -150,6 +160,7 @@ async function build(
 
 async function watch(
   list: PrefetchWanted,
+  patienceMs: number,
   { client }: Connection,
   terminal: Terminal,
 ): Promise<PrefetchShare[]> {
@@ -158,6 +169,7 @@ async function watch(
   try {
     return await followPrefetch(list, {
       client,
+      patienceMs,
       terminal,
       onShares: display.show,
       say: display.say,
