@@ -13,7 +13,12 @@ import { withBenchServer } from "./with-bench-server.ts";
 const STARTS = 16;
 const ROUNDS = 3;
 const LAYER_BYTES = 200_000_000;
-const SERVE = ["--entrypoint=registry", "registry:2", "serve", "/etc/docker/registry/config.yml"];
+const SERVE = [
+  "--entrypoint=registry",
+  "registry:2.8.3",
+  "serve",
+  "/etc/docker/registry/config.yml",
+];
 const ENSURE_IMAGES = fileURLToPath(new URL("../../scripts/ensure-images.sh", import.meta.url));
 
 const run = promisify(execFile);
