@@ -11,9 +11,9 @@ die() { say "$*"; exit 1; }
 reference_of() {
   case "$1" in
     node) echo node:24-bookworm-slim ;;
-    redis) echo redis:7-alpine ;;
+    redis) echo redis:7.4.6-alpine ;;
     debian) echo debian:trixie-slim ;;
-    registry) echo registry:2 ;;
+    registry) echo registry:2.8.3 ;;
     *) die "unknown base image '$1'; known are: node, redis, debian, registry" ;;
   esac
 }
@@ -37,9 +37,10 @@ make_debian() {
     --customize-hook='cp /etc/ssl/certs/ca-certificates.crt "$1/etc/ssl/certs/"' \
     trixie - "$1"
 }
-# Program and settings are where the published image has them; Debian's own settings want a password.
+# Program and settings are where the published image has them; Debian's own settings want a password. wget is for compose's
+# health check.
 make_registry() {
-  mmdebstrap -q --variant=minbase --include=ca-certificates,docker-registry \
+  mmdebstrap -q --variant=minbase --include=ca-certificates,docker-registry,wget \
     --customize-hook='ln -s docker-registry "$1/usr/bin/registry"' \
     --customize-hook='printf "version: 0.1\nstorage:\n  filesystem: { rootdirectory: /var/lib/registry }\n  delete: { enabled: true }\nhttp:\n  addr: :5000\n" >"$1/etc/docker/registry/config.yml"' \
     --customize-hook='cp /etc/ssl/certs/ca-certificates.crt "$1/etc/ssl/certs/"' \

@@ -14,7 +14,12 @@ const STARTS = 16;
 const ROUNDS = 3;
 const LAYER_BYTES = 200_000_000;
 const FILL = `head -c ${LAYER_BYTES} /dev/urandom >/layer`;
-const SERVE = ["--entrypoint=registry", "registry:2", "serve", "/etc/docker/registry/config.yml"];
+const SERVE = [
+  "--entrypoint=registry",
+  "registry:2.8.3",
+  "serve",
+  "/etc/docker/registry/config.yml",
+];
 const ENSURE_IMAGES = fileURLToPath(new URL("../../scripts/ensure-images.sh", import.meta.url));
 
 const run = promisify(execFile);

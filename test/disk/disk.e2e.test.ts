@@ -128,6 +128,15 @@ test("a replica runs three times more images than its engine's disk holds, and t
   for (const { runtime_id: id } of [running, paused]) await api.stop(id);
 });
 
+test("a port of its own is at the engine's host, where the server has its engine on another machine", async () => {
+  const command = `perl -e '${AGENT}' openhands-agent-server`;
+  const sdk = { command, image_pull_policy: "IfNotPresent" };
+  const runtime = await api.startReady(stubStart(source.reference("image-0", IMAGE_MIB), sdk));
+  expect(new URL(runtime.url).hostname).toBe(engine.address);
+  expect((await call(`${runtime.url}/alive`)).status).toBe(200);
+  await api.stop(runtime.runtime_id);
+});
+
 test("a start whose image can never fit fails as disk_full before the disk is", async () => {
   const runtime = await api.start(startOf(source.reference("huge", DISK_MIB)));
   const failed = await api.untilStatus(runtime, "error");

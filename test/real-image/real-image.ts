@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { access, readFile } from "node:fs/promises";
 import { runCommand } from "./run-command.ts";
 
-/** Targets of the Dockerfile beside this file, and the tag that each is kept under. */
+/** Targets of the Dockerfiles beside this file, and the tag that each is kept under. */
 export const realImages = {
   "agent-server": "openhands-test/agent-server:1.58.2",
   "v1-client": "openhands-test/v1-client:1.58.2",
@@ -12,6 +12,7 @@ export const realImages = {
   "k8s-tools": "openhands-test/k8s-tools:1",
   engine: "openhands-test/engine:1",
   registry: "openhands-test/registry:1",
+  "shell-client": "openhands-test/shell-client:1",
 } as const;
 
 export type RealImage = keyof typeof realImages;
@@ -23,7 +24,10 @@ export interface RealImageOptions {
   readonly timeoutMs?: number;
 }
 
-const dockerfile = new URL("Dockerfile", import.meta.url);
+/** All others are targets of `Dockerfile`. */
+const ownDockerfiles: Partial<Record<RealImage, string>> = {
+  "shell-client": "shell-client.Dockerfile",
+};
 const SOURCE_LABEL = "openhands-test.source";
 const PROGRESS_EVERY_MS = 15_000;
 
@@ -38,7 +42,8 @@ export async function ensureRealImage(
 ): Promise<string> {
   const { log = () => undefined, timeoutMs = 20 * 60_000 } = options;
   const tag = realImages[name];
-  const source = await readFile(dockerfile, "utf8");
+  const dockerfile = ownDockerfiles[name] ?? "Dockerfile";
+  const source = await readFile(new URL(dockerfile, import.meta.url), "utf8");
   const hash = createHash("sha256").update(source).digest("hex");
   const reason = await reasonToBuild(tag, hash);
   if (reason === undefined) return tag;

@@ -5,6 +5,7 @@ import {
   engineAddress,
   inspectSelf,
   pingEngine,
+  remoteHost,
   type Docker,
   type DockerEngine,
   type Reach,
@@ -27,6 +28,8 @@ export type ConnectedEngine = {
   /** Where this server is reached on its own host. */
   dialHost: string;
   reach: Reach["kind"];
+  /** The host of an engine on another machine, where published ports are found; for use in URLs. */
+  remoteHost: string | undefined;
 };
 
 export type ConnectEngineOptions = {
@@ -52,14 +55,16 @@ export async function connectEngine(options: ConnectEngineOptions): Promise<Conn
   });
   // Only now: a container that joins a network may get other host ports from the engine.
   const self = await inspectSelf(docker, { sandboxNetwork });
+  const remote = self?.ownNetwork ? undefined : await remoteHost(docker);
   const engine = createDockerEngine({
     docker,
     reach,
     network: sandboxNetwork,
-    publishAddress: self?.ownNetwork ? "0.0.0.0" : bindAddress,
+    // HOST is about this machine, or this container; clients come to the engine's.
+    publishAddress: self?.ownNetwork || remote !== undefined ? "" : bindAddress,
     credentials: { own: ownCredentialOf(config) },
     log,
   });
   const description = await engine.describe();
-  return { docker, engine, description, self, dialHost, reach: reach.kind };
+  return { docker, engine, description, self, dialHost, reach: reach.kind, remoteHost: remote };
 }

@@ -1,5 +1,7 @@
+import { StartRequest } from "@remote-runtime/protocol";
 import { createMemoryRegistry, type RuntimeRecord } from "@remote-runtime/registry";
 import { exampleRecord } from "@remote-runtime/registry/testing";
+import type { StartOrder } from "@remote-runtime/runtime";
 import { describe, expect, test } from "vitest";
 import { createHandlers, type HandlersOptions } from "./handlers.ts";
 
@@ -42,6 +44,7 @@ async function handlersWith(
     registry,
     addressOf: () => ({ base: "http://replica:8000", wildcardBase: null }),
     urlPolicy: "auto",
+    portHost: "engine.example",
     registryPrefix: "",
     newSessionId: unused,
     version: "0.0.0",
@@ -49,6 +52,25 @@ async function handlersWith(
     receive: unused,
   });
 }
+
+describe("a start", () => {
+  const sdk = { command: "openhands-agent-server", image_pull_policy: "IfNotPresent" };
+
+  test.each([
+    ["at the engine's host for a client that gets a port of its own", sdk, "engine.example"],
+    ["left to the server for any other", {}, undefined],
+  ])("has its port's host %s", async (_what, fields, portHost) => {
+    const orders: StartOrder[] = [];
+    const start = async (order: StartOrder): Promise<RuntimeRecord> => {
+      orders.push(order);
+      return exampleRecord(ID);
+    };
+    const handlers = await handlersWith({}, { start });
+    const body = StartRequest.parse({ image: "image:1", session_id: "s", ...fields });
+    await handlers.start({ params: {}, query: {}, body }, CONTEXT);
+    expect(orders.map((order) => order.portHost)).toEqual([portHost]);
+  });
+});
 
 describe("a command for a runtime that is just being taken over", () => {
   const stop = { params: {}, query: {}, body: { runtime_id: ID } };

@@ -36,6 +36,8 @@ export type HandlersOptions = Pick<BuildHandlersOptions, "builds" | "receive"> &
   registry: Pick<Registry, "record">;
   addressOf: (request: Request) => PublicAddress;
   urlPolicy: UrlPolicy;
+  /** The host of published ports, where that is not the server's own. */
+  portHost: string | undefined;
   registryPrefix: string;
   newSessionId: () => string;
   version: string;
@@ -85,6 +87,7 @@ export function createHandlers(options: HandlersOptions): Handlers<ReplicaRoutes
         spec,
         urlForm,
         publicBase: addressOf(context.request).base,
+        ...(urlForm === "port" && { portHost: options.portHost }),
         sessionApiKey: sessionKeyOf(spec.environment),
         placement: placementOf(context),
       });

@@ -2,40 +2,66 @@ import { request } from "node:http";
 import { connect } from "node:net";
 import type { RuntimeRecord } from "@remote-runtime/registry";
 import { runtimeUrl, type Endpoint } from "@remote-runtime/runtime";
+import type { PublishedPath } from "./published-path.ts";
 
 const PROBE_TIMEOUT_MS = 5_000;
 const MOST_INFO_BYTES = 64 * 1024;
 const DIAL_TIMEOUT_MS = 1_000;
+/** Longer than it takes until a packet that got lost is sent again. */
+const CONNECT_TIMEOUT_MS = 2_000;
 
 export type ProbeOptions = {
   /** Where this server listens itself. */
   host: string;
   port: number;
   wildcardBase: string | null;
-  /** Where a published port can be dialled; `null`: not from this process. */
-  publishedHost: string | null;
+  /** Whether, and where, published ports are dialled. */
+  published: PublishedPath;
   /** Where this process dials the agent. */
   endpoint: Endpoint | undefined;
 };
 
-/** Whether GET /alive answers 200 on the path that clients take, through this very server. */
+/**
+ * Whether GET /alive answers 200 on the path that clients take, through this very server. A published port that does not
+ * answer counts as not alive until `published` has given it up for what the path through this server says.
+ */
 export async function probeAlive(
   record: Pick<RuntimeRecord, "id" | "urlForm" | "hostPort">,
   options: ProbeOptions,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { host, port, wildcardBase, publishedHost, endpoint } = options;
+  const { host, port, wildcardBase, published, endpoint } = options;
   // Cheap, and at once; the public path waits in the proxy for a sandbox that does not listen yet.
   if (endpoint && !(await listens(endpoint, signal))) return false;
   const own = `http://${host}:${port}`;
-  if (record.urlForm === "port" && publishedHost !== null) {
-    return answers(`http://${publishedHost}:${record.hostPort}/alive`, {}, signal);
-  }
   if (record.urlForm === "host" && wildcardBase !== null) {
     const url = new URL(runtimeUrl(record, { base: own, wildcardBase }));
-    return answers(`${own}/alive`, { Host: url.host }, signal);
+    return (await statusOf(`${own}/alive`, { Host: url.host }, signal)) === 200;
   }
-  return answers(`${own}/${record.id}/runtime/alive`, {}, signal);
+  const throughProxy = async (): Promise<boolean> =>
+    (await statusOf(`${own}/${record.id}/runtime/alive`, {}, signal)) === 200;
+  if (record.urlForm !== "port" || record.hostPort === null) return throughProxy();
+  return answersAtPort(record.hostPort, { published, throughProxy, signal });
+}
+
+async function answersAtPort(
+  port: number,
+  {
+    published,
+    throughProxy,
+    signal,
+  }: { published: PublishedPath; throughProxy: () => Promise<boolean>; signal: AbortSignal },
+): Promise<boolean> {
+  const host = published.host();
+  if (host === null) return throughProxy();
+  const status = await statusOf(`http://${host}:${port}/alive`, {}, signal);
+  if (status !== undefined) {
+    published.answered();
+    return status === 200;
+  }
+  if (!(await throughProxy())) return false;
+  published.missed(port);
+  return published.host() === null;
 }
 
 /** Milliseconds since the agent's own last activity by its /server_info; `null` where it does not tell. */
@@ -84,23 +110,31 @@ async function textOf(answer: Response, mostBytes: number): Promise<string> {
   return Buffer.concat(chunks).toString("utf8");
 }
 
-function answers(
+/** `undefined` where nobody answers in time. */
+function statusOf(
   url: string,
   headers: Record<string, string>,
   signal: AbortSignal,
-): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>();
+): Promise<number | undefined> {
+  const { promise, resolve } = Promise.withResolvers<number | undefined>();
   const timeout = AbortSignal.timeout(PROBE_TIMEOUT_MS);
+  let status: number | undefined;
   const call = request(
     url,
     { headers, agent: false, signal: AbortSignal.any([signal, timeout]) },
     (answer) => {
+      status = answer.statusCode;
       answer.resume();
-      answer.once("close", () => resolve(answer.statusCode === 200));
     },
   );
-  // Refused, reset, aborted or too late: not ready.
-  call.once("error", () => resolve(false));
+  const unconnected = setTimeout(() => call.destroy(), CONNECT_TIMEOUT_MS);
+  call.once("socket", (socket) => socket.once("connect", () => clearTimeout(unconnected)));
+  // Refused, reset, aborted or too late; "close" follows and says it.
+  call.on("error", () => undefined);
+  call.once("close", () => {
+    clearTimeout(unconnected);
+    resolve(status);
+  });
   call.end();
   return promise;
 }

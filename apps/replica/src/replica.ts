@@ -35,6 +35,7 @@ import { measureRuntimes } from "./metrics.ts";
 import { createPeers } from "./peers.ts";
 import { canBind, createPortPicker, heldPorts } from "./port-picker.ts";
 import { agentIdleMs, probeAlive } from "./probe.ts";
+import { createPublishedPath, type PublishedPath } from "./published-path.ts";
 import { publicAddressOf } from "./public-address.ts";
 import { registryPrefixOf } from "./registry-setting.ts";
 import { runtimeSettingsOf } from "./runtime-settings.ts";
@@ -86,7 +87,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
   const { config, host, registry, keyring, metrics, log, version } = options;
   const wildcardBase = config.RUNTIME_URL_BASE ?? null;
   const connected = await connectEngine(options);
-  const { engine, description, self, dialHost } = connected;
+  const { engine, description, self, dialHost, remoteHost } = connected;
   const replicaId = options.replicaId ?? composeName(self) ?? hostname();
   const imageService = await createImageService({
     ...options,
@@ -99,7 +100,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
   const tag = replicaTagOf(replicaId);
   const instance = randomUUID();
   let port = options.port;
-  let publishedHost: string | null | undefined;
+  let published: PublishedPath | undefined;
   const publicPort = (): number => options.publicPort ?? self?.publishedPort(options.port) ?? port;
   log.info(
     { replica: replicaId, engine: description.id, reach: connected.reach, cpus: description.cpus },
@@ -131,17 +132,20 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     pickPort: createPortPicker({
       ...config.SANDBOX_PORT_RANGE,
       held: () => heldPorts(engine),
-      // The ports of a containerised replica are not those of its host.
-      isFree: self?.ownNetwork ? async () => true : (candidate) => canBind(host, candidate),
+      // The ports of a containerised replica are not those of the engine's host, nor are those of another machine.
+      isFree:
+        self?.ownNetwork || remoteHost !== undefined
+          ? async () => true
+          : (candidate) => canBind(host, candidate),
       random: Math.random,
     }),
     probe: (record, signal) => {
       // Not listening yet: no client could come in.
-      if (publishedHost === undefined) return Promise.resolve(false);
+      if (published === undefined) return Promise.resolve(false);
       const endpoint = agentEndpoint(record.id);
       return probeAlive(
         record,
-        { host: dialHost, port, wildcardBase, publishedHost, endpoint },
+        { host: dialHost, port, wildcardBase, published, endpoint },
         signal,
       );
     },
@@ -227,6 +231,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     registry,
     addressOf,
     urlPolicy: config.RUNTIME_URLS,
+    portHost: options.publicUrl === undefined ? remoteHost : undefined,
     registryPrefix: registryPrefixOf(config),
     ...buildService,
     newSessionId: randomUUID,
@@ -255,13 +260,15 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     adopt: runtimes.adopt,
     async join(listeningPort) {
       port = listeningPort;
-      publishedHost = await findPublishedHost({
+      const publishedHost = await findPublishedHost({
         self,
+        remoteHost,
         dialHost,
         publicPort: publicPort(),
         isThisServer: (url) => answersHealth({ internalUrl: url, instance }),
         log,
       });
+      published = createPublishedPath({ host: publishedHost, clock: systemClock, log });
       await membership.join();
     },
     async run(signal) {

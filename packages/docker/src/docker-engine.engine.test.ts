@@ -4,7 +4,7 @@ import { describeEngineContract } from "@remote-runtime/runtime/testing";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { CONTAINER_LABEL } from "./container-label.ts";
 import { createDocker } from "./create-docker.ts";
-import { discoverReach } from "./discover-reach.ts";
+import { discoverReach, isLocal } from "./discover-reach.ts";
 import { createDockerEngine } from "./docker-engine.ts";
 import { inspectSelf } from "./inspect-self.ts";
 import type { Reach } from "./reach.ts";
@@ -122,6 +122,23 @@ describe("createDockerEngine() reach", () => {
     const answer = async (): Promise<string> => (await fetch(`http://${host}:${port}/`)).text();
     await vi.waitFor(async () => expect(await answer()).toBe("here"), WAIT);
     expect((await engine.list()).find((listed) => listed.id === id)).toEqual(sandbox);
+  });
+
+  it("is on IPv4 and IPv6 for a port of its own that is published on no address in particular", async () => {
+    const options = { docker, reach, network, publishAddress: "", log: silent };
+    const plan = { image: NODE_IMAGE, command: ["node", "-e", serve], hostPort: 0 };
+    const id = await started(createDockerEngine(options), plan);
+    const { NetworkSettings } = await docker.getContainer(id).inspect();
+    const bindings = NetworkSettings.Ports["60000/tcp"] ?? [];
+    const loopback: Record<string, string> = { "0.0.0.0": "127.0.0.1", "::": "[::1]" };
+    // An engine on a machine without IPv6 has the other alone.
+    const families = (await isLocal("::1")) ? ["0.0.0.0", "::"] : ["0.0.0.0"];
+    expect(bindings.map(({ HostIp }) => HostIp).toSorted()).toEqual(families);
+    for (const { HostIp, HostPort } of bindings) {
+      const answer = async (): Promise<string> =>
+        (await fetch(`http://${loopback[HostIp]}:${HostPort}/`)).text();
+      await vi.waitFor(async () => expect(await answer()).toBe("here"), WAIT);
+    }
   });
 });
 

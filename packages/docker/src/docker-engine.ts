@@ -30,7 +30,7 @@ export type DockerEngineOptions = {
   reach: Reach;
   /** Name of the network that sandboxes are put in; it exists. */
   network: string;
-  /** Address of the engine's host that a runtime's own port is published on. */
+  /** Address of the engine's host that a runtime's own port is published on; "": all of IPv4 and IPv6. */
   publishAddress: string;
   log: Pick<Log, "warn">;
   /** Default: what `docker login` left in `~/.docker/config.json`. */

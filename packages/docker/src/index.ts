@@ -12,4 +12,5 @@ export { inspectSelf, type Self } from "./inspect-self.ts";
 export { pingEngine } from "./ping-engine.ts";
 export { ensureNetwork, type SandboxNetwork } from "./network.ts";
 export type { Reach } from "./reach.ts";
+export { remoteHost } from "./remote-host.ts";
 export type { CredentialSource } from "./registry-credential.ts";

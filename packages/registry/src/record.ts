@@ -65,6 +65,8 @@ export const RuntimeRecord = z.object({
   urlForm: UrlForm,
   /** The published host port of the `port` form. */
   hostPort: z.number().int().nullable(),
+  /** The host that it is on, where that is not the server's own. */
+  portHost: z.string().optional(),
   desired: Desired,
   observed: Observed,
   /** Set once the runtime has ended. */

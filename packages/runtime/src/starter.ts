@@ -15,6 +15,8 @@ export type StartOrder = {
   urlForm: UrlForm;
   /** Public URL of the server as the caller knows it. */
   publicBase: string;
+  /** The host that its own port is on. Default: the server's, as the caller knows it. */
+  portHost?: string | undefined;
   /** The caller's own key for the sandbox, if it sent one. */
   sessionApiKey: string | null;
   /** Why it is started on this replica, in a word. Default: whoever asked has chosen it. */

@@ -39,6 +39,13 @@ describe("runtimeUrl()", () => {
   });
 });
 
+test("runtimeUrl() of the port form names the host that the port is on, where that is another one", () => {
+  const record = exampleRecord({ urlForm: "port", hostPort: 20_001, portHost: "[2001:db8::1]" });
+  expect(runtimeUrl(record, { ...address, base: "https://server" })).toBe(
+    "http://[2001:db8::1]:20001",
+  );
+});
+
 test("workHosts() leads to the two work ports", () => {
   expect(workHosts(exampleRecord({ urlForm: "host" }), address)).toEqual({
     [`https://work-1-${id}.sandbox.example.com:8443`]: 12_000,

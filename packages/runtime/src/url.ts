@@ -43,7 +43,7 @@ function autoForm(dialect: Dialect, wildcard: boolean): UrlForm {
 
 /** Never ends with a slash, as clients append `/alive` to it. */
 export function runtimeUrl(
-  record: Pick<RuntimeRecord, "id" | "urlForm" | "hostPort">,
+  record: Pick<RuntimeRecord, "id" | "urlForm" | "hostPort" | "portHost">,
   address: PublicAddress,
 ): string {
   switch (record.urlForm) {
@@ -52,6 +52,8 @@ export function runtimeUrl(
     case "host":
       return subdomain(record.id, address);
     case "port": {
+      // No TLS of the server's is in front of another machine's port.
+      if (record.portHost !== undefined) return `http://${record.portHost}:${record.hostPort}`;
       const { protocol, hostname } = new URL(address.base);
       return `${protocol}//${hostname}:${record.hostPort}`;
     }

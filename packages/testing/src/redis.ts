@@ -17,7 +17,7 @@ export interface TestRedis extends AsyncDisposable {
   restart(): Promise<void>;
 }
 
-const IMAGE = "redis:7-alpine";
+const IMAGE = "redis:7.4.6-alpine";
 const DOCKER_DEADLINE_MS = 60_000;
 const READY_DEADLINE_MS = 20_000;
 const POLL_MS = 25;
