@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { connect } from "node:net";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { z } from "zod";
@@ -57,13 +56,14 @@ afterEach(() => server.close());
 
 test("limitUnread() breaks an answer off of which nothing is taken", async () => {
   const client = connect(server.port, "127.0.0.1");
-  const closed = once(client, "close");
+  // It comes to know at the latest when it reads on.
+  client.on("error", () => undefined);
+  const closed = new Promise((resolve) => client.once("close", resolve));
   client.write("GET /endless HTTP/1.1\r\nHost: test\r\n\r\n");
   client.once("data", () => client.pause());
   await ended.promise;
   expect(sentParts).toBeGreaterThan(1);
-  // It comes to know as soon as it reads on.
-  client.on("error", () => undefined).resume();
+  client.resume();
   await closed;
 });
 
