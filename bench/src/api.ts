@@ -11,7 +11,8 @@ const READY_DEADLINE_MS = 120_000;
 export const CPU_SECONDS = "process_cpu_seconds_total";
 
 export interface Api {
-  start(image: string): Promise<RuntimeObject>;
+  /** Default command: the stub agent's own. */
+  start(image: string, command?: string): Promise<RuntimeObject>;
   /** Polls until the runtime is ready. */
   ready(runtime: RuntimeObject): Promise<RuntimeObject>;
   stop(runtime: RuntimeObject): Promise<void>;
@@ -22,16 +23,19 @@ export interface Api {
   close(): void;
 }
 
-/** The few calls that a client of a server makes. */
-export function createApi({ url, key }: { url: string; key: string }): Api {
+/** The few calls that a client of a server makes; `pollMs` is the time between two looks at what is not ready yet, default 100. */
+export function createApi(
+  { url, key }: { url: string; key: string },
+  { pollMs = POLL_MS }: { pollMs?: number } = {},
+): Api {
   const http = createHttp({ baseUrl: url }, { "X-API-Key": key });
   const read = (text: string): RuntimeObject => RuntimeObject.parse(JSON.parse(text));
 
   return {
-    async start(image) {
+    async start(image, command) {
       const answer = await http.send("POST", "/start", {
         image,
-        command: ["stub_agent", "60000"],
+        command: command ?? ["stub_agent", "60000"],
         working_dir: "/workspace",
         session_id: randomUUID(),
       });
@@ -50,7 +54,7 @@ export function createApi({ url, key }: { url: string; key: string }): Api {
         ) {
           throw new Error(`${id} is ${runtime.status}: ${runtime.status_detail ?? "no detail"}`);
         }
-        await wait(POLL_MS);
+        await wait(pollMs);
       }
     },
     async stop({ runtime_id: id }) {

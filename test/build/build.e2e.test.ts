@@ -1,7 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { ensureStubImage, pruneBuildCache } from "@remote-runtime/testing";
+import {
+  ensureStubImage,
+  postLargeBuild,
+  pruneBuildCache,
+  watchMemory,
+} from "@remote-runtime/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { apiOf } from "../support/api.ts";
 import { startServer, type TestServer } from "../support/server.ts";
@@ -14,8 +19,6 @@ import {
   postBuild,
   removeImages,
 } from "./build-client.ts";
-import { postLargeBuild } from "./large-upload.ts";
-import { watchMemory } from "./watch-memory.ts";
 
 const MIB = 1024 * 1024;
 const marker = `test-build-${randomBytes(4).toString("hex")}`;

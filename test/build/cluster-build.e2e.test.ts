@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pruneBuildCache } from "@remote-runtime/testing";
+import { postLargeBuild, pruneBuildCache, watchMemory } from "@remote-runtime/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startCluster, type Cluster } from "../cluster/cluster.ts";
 import { ensureRealImage } from "../real-image/real-image.ts";
@@ -10,8 +10,6 @@ import { runRealClient } from "../real-client/real-client.ts";
 import { startOwnRegistry, type OwnRegistry } from "../support/own-registry.ts";
 import { until } from "../support/until.ts";
 import { startHook } from "./hook.ts";
-import { watchMemory } from "./watch-memory.ts";
-import { postLargeBuild } from "./large-upload.ts";
 import { acceptedBuild, buildStatus, contextOf, endedBuild, removeImages } from "./build-client.ts";
 
 const MIB = 1024 * 1024;

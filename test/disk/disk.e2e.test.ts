@@ -1,7 +1,6 @@
-import { mkdtemp, rm, statfs, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { runCli } from "../cli/cli.ts";
 import { type Api, apiOf } from "../support/api.ts";
@@ -11,11 +10,11 @@ import { type OwnEngine, startOwnEngine } from "../support/own-engine.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { stubStart } from "../support/stub-start.ts";
 import { type ImageSource, startImageSource } from "./image-source.ts";
+import { type DiskWatch, watchDisk } from "./watch-disk.ts";
 
 const BASE = "debian:trixie-slim";
 const DISK_MIB = 340;
 const IMAGE_MIB = 18;
-const MIB = 1024 * 1024;
 /** Three times as many as there is room for beside the base image, below the high mark. */
 const IMAGES = Array.from({ length: 20 }, (_, at) => `image-${at}`);
 const AT_ONCE = 2;
@@ -33,7 +32,7 @@ let engine: OwnEngine;
 let source: ImageSource;
 let server: TestServer;
 let api: Api;
-let leastFreeMib = Number.POSITIVE_INFINITY;
+let disk: DiskWatch;
 
 beforeAll(async () => {
   const format = "{{range .IPAM.Config}}{{.Gateway}}{{end}}";
@@ -41,7 +40,7 @@ beforeAll(async () => {
   source = resources.use(await startImageSource(BASE, gateway));
   const trust = ["--insecure-registry", "0.0.0.0/0"];
   engine = resources.use(await startOwnEngine({ diskMib: DISK_MIB, arguments: trust }));
-  resources.defer(watchDisk());
+  disk = resources.use(watchDisk(engine.dataRoot));
   const env = {
     DOCKER_HOST: engine.url,
     EVICT_IMAGES: "brought",
@@ -56,23 +55,6 @@ beforeAll(async () => {
 });
 
 afterAll(() => resources.disposeAsync());
-
-/** Keeps in mind how full the disk has ever been. */
-function watchDisk(): () => Promise<void> {
-  const ending = new AbortController();
-  const watch = async (): Promise<void> => {
-    while (!ending.signal.aborted) {
-      const { bavail, bsize } = await statfs(engine.dataRoot);
-      leastFreeMib = Math.min(leastFreeMib, (bavail * bsize) / MIB);
-      await delay(50);
-    }
-  };
-  const watching = watch();
-  return () => {
-    ending.abort();
-    return watching;
-  };
-}
 
 const startOf = (image: string) => stubStart(image, { command: ["perl", "-e", AGENT] });
 
@@ -112,7 +94,7 @@ test("a replica runs three times more images than its engine's disk holds, and t
   await server.restart();
   await useAll(IMAGES.slice(10));
 
-  expect(leastFreeMib).toBeGreaterThan(DISK_MIB / 30);
+  expect(disk.leastFreeMib()).toBeGreaterThan(DISK_MIB / 30);
   const names = await held();
   for (const kept of [running.image, paused.image, foreign]) expect(names).toContain(kept);
   expect((await api.runtime(running.runtime_id)).status).toBe("running");
@@ -144,7 +126,7 @@ test("a start whose image can never fit fails as disk_full before the disk is", 
     verdict: "disk_full",
     status_detail: expect.stringMatching(/the engine's disk is full: .* GB are free/),
   });
-  expect(leastFreeMib).toBeGreaterThan(0);
+  expect(disk.leastFreeMib()).toBeGreaterThan(0);
   await api.stop(runtime.runtime_id);
   // And there is room again for what does fit.
   await use("image-5");
@@ -166,6 +148,6 @@ test("a prefetch that is larger than the disk keeps what it has brought, says wh
   for (const failure of told.failures) expect(failure).toMatchObject({ error });
   const names = await held();
   expect(list.filter((name) => names.includes(name))).toHaveLength(told.pulled);
-  expect(leastFreeMib).toBeGreaterThan(DISK_MIB / 30);
+  expect(disk.leastFreeMib()).toBeGreaterThan(DISK_MIB / 30);
   await use("image-7");
 });

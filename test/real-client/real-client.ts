@@ -10,6 +10,7 @@ export interface RealClientOptions {
     | "v1_workspace.py"
     | "v0_remote_runtime.py"
     | "v0_runtime_builder.py"
+    | "v0_many_builds.py"
     | "app_server.py";
   /** The interpreter, for an image that has several. Default: `python`. */
   readonly python?: string;

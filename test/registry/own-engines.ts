@@ -31,19 +31,10 @@ export async function startEnginesCluster(options: {
   env?: Readonly<Record<string, string>>;
 }): Promise<EnginesCluster> {
   const resources = new AsyncDisposableStack();
-  const trust = options.trusted.flatMap((address) => ["--insecure-registry", address]);
   try {
-    const start = async () => resources.use(await startOwnEngine({ arguments: trust }));
-    const engines = await Promise.all([start(), start()]);
+    const { engines } = resources.use(await startTwoEngines(options.trusted));
     await engines[0].load(BASE_IMAGE);
-    const env = (index: number) => ({
-      DOCKER_HOST: engines[index]?.url ?? "",
-      SANDBOX_NETWORK: "openhands-sandboxes",
-      ...options.env,
-    });
-    const cluster = resources.use(
-      await startCluster({ env: (app, index) => (app === "replica" ? env(index) : {}) }),
-    );
+    const cluster = resources.use(await startClusterOn(engines, options.env));
     return {
       cluster,
       engines,
@@ -54,4 +45,33 @@ export async function startEnginesCluster(options: {
     await resources.disposeAsync();
     throw error;
   }
+}
+
+/** Two engines without images, that trust the registries without TLS. */
+export async function startTwoEngines(
+  trusted: readonly string[],
+): Promise<AsyncDisposable & Pick<EnginesCluster, "engines">> {
+  const resources = new AsyncDisposableStack();
+  const trust = trusted.flatMap((address) => ["--insecure-registry", address]);
+  try {
+    const start = async () => resources.use(await startOwnEngine({ arguments: trust }));
+    const engines = await Promise.all([start(), start()]);
+    return { engines, [Symbol.asyncDispose]: () => resources.disposeAsync() };
+  } catch (error) {
+    await resources.disposeAsync();
+    throw error;
+  }
+}
+
+/** A gateway, and a replica on each engine with these settings. */
+export function startClusterOn(
+  engines: EnginesCluster["engines"],
+  more: Readonly<Record<string, string>> = {},
+): Promise<Cluster> {
+  const env = (index: number) => ({
+    DOCKER_HOST: engines[index]?.url ?? "",
+    SANDBOX_NETWORK: "openhands-sandboxes",
+    ...more,
+  });
+  return startCluster({ env: (app, index) => (app === "replica" ? env(index) : {}) });
 }

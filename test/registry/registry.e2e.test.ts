@@ -1,6 +1,6 @@
+import { watchMemory } from "@remote-runtime/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { acceptedBuild, contextOf, endedBuild } from "../build/build-client.ts";
-import { watchMemory } from "../build/watch-memory.ts";
 import type { Member } from "../cluster/member.ts";
 import { startOwnRegistry, type OwnRegistry } from "../support/own-registry.ts";
 import { until } from "../support/until.ts";

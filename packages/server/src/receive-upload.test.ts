@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { receiveUpload, type ReceiveUploadOptions } from "./receive-upload.ts";
 
 const MIB = 1024 * 1024;
@@ -44,6 +44,19 @@ function form(bytes: Uint8Array<ArrayBuffer>, fields: [string, string][] = []): 
 function bare(parts: string[], end = "--X--\r\n"): ReadableStream {
   const text = parts.map((part) => `--X\r\nContent-Disposition: form-data; ${part}\r\n`).join("");
   return new Blob([text + end]).stream();
+}
+/** A part whose sender hangs up when some of it is on disk. */
+function brokenOff(part: string): ReadableStream {
+  const text = `--X\r\nContent-Disposition: form-data; ${part}${"x".repeat(100_000)}`;
+  return new ReadableStream({
+    start: (controller) => controller.enqueue(new TextEncoder().encode(text)),
+    async pull(controller) {
+      await vi.waitFor(async () =>
+        expect(await readdir(folder, { recursive: true })).toHaveLength(2),
+      );
+      controller.error(new Error("reset"));
+    },
+  });
 }
 const MULTIPART = "multipart/form-data; boundary=X";
 
@@ -89,6 +102,12 @@ describe("receiveUpload()", () => {
     [
       "a form that breaks off in the file",
       () => receive(bare(['name="context"; filename="c"\r\n\r\nabc'], ""), {}, MULTIPART),
+      "bad_request",
+      /broke off/,
+    ],
+    [
+      "one whose sender hangs up in the file",
+      () => receive(brokenOff('name="context"; filename="c"\r\n\r\n'), {}, MULTIPART),
       "bad_request",
       /broke off/,
     ],

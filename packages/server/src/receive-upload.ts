@@ -74,6 +74,7 @@ async function receive(
 ): Promise<Upload["fields"]> {
   const fields = new Map<string, string[]>();
   const signal = AbortSignal.timeout(timeoutMs);
+  const broken = new AbortController();
   let saving: Promise<void> | undefined;
 
   parser.on("field", (name, value, _, isCut) => {
@@ -85,7 +86,8 @@ async function receive(
       parser.destroy(new ServiceError("bad_request", `${name} is an unexpected file`));
       return;
     }
-    saving = save(file, { path, decode, limitBytes, signal });
+    const either = AbortSignal.any([signal, broken.signal]);
+    saving = save(file, { path, decode, limitBytes, signal: either });
     saving.catch((error: unknown) => parser.destroy(ServiceError.from(error)));
   });
   for (const limit of ["filesLimit", "fieldsLimit", "partsLimit"] as const) {
@@ -96,10 +98,12 @@ async function receive(
     await pipeline(bodyOf(request), upTo(mostSent(limitBytes)), parser, { signal });
     await saving;
   } catch (error) {
+    // Of a form that has broken off no end of the file is heard.
+    broken.abort();
     // What went wrong with the file is the reason for what went wrong with the form.
     const first = await Promise.resolve(saving).then(
       () => error,
-      (cause: unknown) => cause,
+      (cause: unknown) => (isAbort(cause) ? error : cause),
     );
     throw problemOf(first, { signal, timeoutMs });
   }
@@ -156,6 +160,10 @@ function problemOf(
     return new ServiceError("unavailable", "the upload could not be written to disk", { cause });
   }
   return new ServiceError("bad_request", "the form broke off, or is not well-formed", { cause });
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === "AbortError";
 }
 
 function isOfDisk(error: unknown): boolean {

@@ -4,14 +4,14 @@ import { pipeline } from "node:stream/promises";
 import { text } from "node:stream/consumers";
 import { createGzip } from "node:zlib";
 import { randomBytes } from "node:crypto";
-import type { Where } from "./build-client.ts";
+import { tarHeader } from "./tar-header.ts";
 
 const PIECE_BYTES = 3 * 64 * 1024;
 const BOUNDARY = "boundary-of-a-large-upload";
 
 /** Sends a `/build` whose archive is about so large, made while it is sent; answers status and body. */
 export async function postLargeBuild(
-  { url, key }: Where,
+  { url, key }: { url: string; key: string },
   { target, bytes }: { target: string; bytes: number },
 ): Promise<{ status: number; body: string }> {
   const outgoing = request(`${url}/build`, {
@@ -46,23 +46,10 @@ async function* formOf(archive: AsyncIterable<Buffer>, target: string): AsyncGen
 function* tarOf(bytes: number): Generator<Buffer> {
   const dockerfile = Buffer.alloc(512);
   const length = dockerfile.write("FROM scratch\nCOPY Dockerfile /\n");
-  yield Buffer.concat([header("Dockerfile", length), dockerfile]);
+  yield Buffer.concat([tarHeader({ path: "Dockerfile", bytes: length }), dockerfile]);
   const pieces = Math.ceil(bytes / PIECE_BYTES);
-  yield header("large", pieces * PIECE_BYTES);
+  yield tarHeader({ path: "large", bytes: pieces * PIECE_BYTES });
   const piece = randomBytes(PIECE_BYTES);
   for (let sent = 0; sent < pieces; sent += 1) yield piece;
   yield Buffer.alloc(1024);
-}
-
-function header(name: string, bytes: number): Buffer {
-  const block = Buffer.alloc(512);
-  block.write(name);
-  block.write("0000644\0", 100);
-  block.write(`${bytes.toString(8).padStart(11, "0")}\0`, 124);
-  block.write("0", 156);
-  block.write("ustar\u000000", 257);
-  block.fill(" ", 148, 156);
-  const sum = block.reduce((total, byte) => total + byte, 0);
-  block.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
-  return block;
 }
