@@ -22,6 +22,7 @@ function bench() {
       scope: "brought",
       isPinned: (name) => pinned.has(name),
       isHomed: () => true,
+      hasMoved: () => false,
     },
     wanted: () => new Set(),
     onEvicted: () => undefined,

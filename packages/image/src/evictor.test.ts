@@ -25,6 +25,7 @@ function bench({ homed = ["a:1", "b:1", "c:1", "d:1"], wanted = [] as string[] }
       scope: "brought",
       isPinned: () => false,
       isHomed: (name) => names(homed).has(name),
+      hasMoved: () => false,
     },
     wanted: () => names(wanted),
     onEvicted: (image) => evicted.push(image),

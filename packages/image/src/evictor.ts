@@ -21,7 +21,7 @@ export type Holdings = { reclaimableBytes: number; otherBytes: number };
 export type EvictorOptions = {
   engine: DiskEngine;
   usage: Pick<ImageUsage, "learn" | "lastUsedAt" | "isStale" | "dangles">;
-  keeping: Pick<Keeping, "scope" | "isPinned" | "isHomed">;
+  keeping: Pick<Keeping, "scope" | "isPinned" | "isHomed" | "hasMoved">;
   /** As `Keeping` has it, asked for anew before each removal. */
   wanted: () => ReadonlySet<string>;
   /** `freedBytes`: as measured, so it is less than its size where it shares layers. */
