@@ -5,6 +5,7 @@ import {
   createGroups,
   explain,
   GROUP_MS,
+  homeHas,
   type Bounds,
   type Choice,
   type Explanation,
@@ -124,6 +125,7 @@ export function createPlacer(options: PlacerOptions): Placer {
     const { replicaId, formerReplicaId } = groups.hint(image, moment());
     const choice = considered(image, place, choose);
     if (choice.replicaId === replicaId) return joined(image, choice);
+    if (replicaId === undefined) groups.began(homeHas(directory.snapshot().fleet, image));
     const answer = agree(image, choice, replicaId ?? formerReplicaId);
     asking.set(image, answer);
     const agreed = await answer.finally(() => asking.delete(image));

@@ -10,7 +10,10 @@ import type { Clock } from "@remote-runtime/runtime";
 import { ConfigError, type Log } from "@remote-runtime/server";
 import type { SandboxConfig } from "./config.ts";
 
-export type EngineDiskOptions = Pick<DiskKeeperOptions, "used" | "isHomed" | "leads" | "idOf"> & {
+export type EngineDiskOptions = Pick<
+  DiskKeeperOptions,
+  "used" | "isHomed" | "hasMoved" | "leads" | "idOf"
+> & {
   docker: Docker;
   config: Pick<SandboxConfig, "DISK_PATH" | "DISK_GB" | "DISK_RESERVE_MIB" | "INJECT"> &
     Pick<SandboxConfig, "DISK_HIGH_PERCENT" | "DISK_LOW_PERCENT" | "EVICT_IMAGES">;

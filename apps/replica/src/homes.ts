@@ -7,6 +7,8 @@ export interface Homes {
   see(announced: readonly ReplicaInfo[]): void;
   /** Whether starts of the image come to this engine, by its canonical reference. Before anybody is seen they all do. */
   isHomed(image: string): boolean;
+  /** Whether the replica is on this engine. */
+  isHere(replicaId: string): boolean;
   /** Whether this replica is the first of its engine: what one of them does for all is its to do. */
   leads(): boolean;
 }
@@ -40,6 +42,7 @@ export function createHomes({
       const home = order.find((id) => staying.has(id)) ?? order[0];
       return home === undefined || neighbours.has(home);
     },
+    isHere: (id) => neighbours.has(id),
     leads: () => [...neighbours].toSorted()[0] === replicaId,
   };
 }

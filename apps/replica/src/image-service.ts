@@ -21,6 +21,7 @@ import { createEngineDisk } from "./engine-disk.ts";
 import { createHomes, type Homes } from "./homes.ts";
 import { createInjectKeeper, type InjectKeeper } from "./inject-keeper.ts";
 import { createInventory, type Inventory } from "./inventory.ts";
+import { createMoves } from "./moves.ts";
 import { createPins } from "./pins.ts";
 import { createSiblings } from "./siblings.ts";
 
@@ -69,9 +70,11 @@ export async function createImageService(options: ImageServiceOptions): Promise<
   const { now } = clock;
   const engineId = description.id;
   const homes = createHomes({ replicaId, engineId });
+  const moves = createMoves({ registry, isHere: homes.isHere });
   const pins = createPins({ registry, clock, log });
   const disk = await createEngineDisk({
     ...homes,
+    hasMoved: moves.hasMoved,
     docker,
     config,
     isContained: self !== undefined,
@@ -113,7 +116,7 @@ export async function createImageService(options: ImageServiceOptions): Promise<
       disk.changed();
     },
     async run(signal) {
-      await Promise.all([inventory, injects, pins, disk].map((part) => part.run(signal)));
+      await Promise.all([inventory, injects, moves, pins, disk].map((part) => part.run(signal)));
       prefetches.close();
     },
   };

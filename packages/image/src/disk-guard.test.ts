@@ -23,6 +23,7 @@ function bench() {
       scope: "brought",
       isPinned: (name) => pinned.has(name),
       isHomed: () => true,
+      hasMoved: () => false,
     },
     isPrefetched: (name) => prefetched.has(name),
     wanted: () => new Set(),

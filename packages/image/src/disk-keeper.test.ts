@@ -23,6 +23,7 @@ function bench({
     kept: () => [],
     idOf: () => undefined,
     isHomed: () => true,
+    hasMoved: () => false,
     isPinned: (name) => pinned.has(name),
     leads: () => leads,
     now: () => now,

@@ -40,6 +40,7 @@ export type DiskKeeperOptions = Pick<DiskGuardOptions, "policy" | "sleep"> & {
   /** The content id of what the engine holds by that name. */
   idOf: (name: string) => string | undefined;
   isHomed: Keeping["isHomed"];
+  hasMoved: Keeping["hasMoved"];
   /** Default: nothing is pinned. */
   isPinned?: Keeping["isPinned"];
   /** Whether a prefetch under way wants it, by canonical reference. Default: none does. */
@@ -78,7 +79,12 @@ export function createDiskKeeper(options: DiskKeeperOptions): DiskKeeper {
   const evictor = createEvictor({
     engine,
     usage,
-    keeping: { scope: policy.scope, isPinned, isHomed: options.isHomed },
+    keeping: {
+      scope: policy.scope,
+      isPinned,
+      isHomed: options.isHomed,
+      hasMoved: options.hasMoved,
+    },
     isPrefetched: options.isPrefetched ?? (() => false),
     wanted: () => withIds([...options.used(), ...options.kept(), ...kept.names()]),
     onEvicted(image, freedBytes) {

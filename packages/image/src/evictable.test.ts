@@ -21,17 +21,19 @@ const scenes = fc.record({
   wanted: someNames,
   pinned: someNames,
   homed: someNames,
+  moved: someNames,
   dangling: fc.uniqueArray(fc.nat({ max: 20 }).map(String)).map((ids) => new Set(ids)),
 });
 type Scene = typeof scenes extends fc.Arbitrary<infer S> ? S : never;
 
 const lastUsedAt = (id: string): number => Number(id) % 5;
 
-function keepingOf({ scope, inUse, wanted, pinned, homed, dangling }: Scene): Keeping {
+function keepingOf({ scope, inUse, wanted, pinned, homed, moved, dangling }: Scene): Keeping {
   const isPinned = (name: string): boolean => pinned.has(name);
   const isHomed = (name: string): boolean => homed.has(name);
+  const hasMoved = (name: string): boolean => moved.has(name);
   const dangles = (id: string): boolean => dangling.has(id);
-  return { scope, inUse, wanted, isPinned, isHomed, lastUsedAt, dangles };
+  return { scope, inUse, wanted, isPinned, isHomed, hasMoved, lastUsedAt, dangles };
 }
 
 /** What has no name that anybody can ask for was never used. */
@@ -76,14 +78,20 @@ describe("evictable()", () => {
     );
   });
 
-  test("begins with what is not homed here, and there with what was used longest ago", () => {
+  test("begins with what is not homed here, goes on with what has moved, each by its last use", () => {
     fc.assert(
       fc.property(scenes, (scene) => {
         const order = evictable(scene.images, keepingOf(scene));
+        const hasMoved = ({ names }: StoredImage): boolean => {
+          const known = names.filter((name) => NAMES.includes(name));
+          return known.length > 0 && known.every((name) => scene.moved.has(canonical(name)));
+        };
         for (const [at, later] of order.slice(1).entries()) {
           const earlier = order[at];
           if (!earlier || hasOneOf(earlier, scene.homed) !== hasOneOf(later, scene.homed)) {
             expect(hasOneOf(later, scene.homed)).toBe(true);
+          } else if (hasOneOf(later, scene.homed) && hasMoved(earlier) !== hasMoved(later)) {
+            expect(hasMoved(later)).toBe(false);
           } else {
             expect(lastUse(earlier)).toBeLessThanOrEqual(lastUse(later));
           }
@@ -100,6 +108,7 @@ describe("evictable()", () => {
       wanted: new Set<string>(),
       isPinned: () => false,
       isHomed: (name: string) => name.includes("@"),
+      hasMoved: () => false,
       lastUsedAt: () => 0,
       dangles: () => false,
     };

@@ -13,6 +13,8 @@ export type Keeping = {
   /** Asked of content ids and digests as well. */
   isPinned: (name: string) => boolean;
   isHomed: (name: string) => boolean;
+  /** Whether the latest starts of the image went to another engine. */
+  hasMoved: (name: string) => boolean;
   /** Of a content id; 0: not known. */
   lastUsedAt: (id: string) => number;
   /** Whether an image without a name will not get one any more: what is being pulled or built gets it last. */
@@ -28,7 +30,10 @@ export function evictable(images: Iterable<StoredImage>, keeping: Keeping): Stor
     if ([image.id, ...names].some((one) => keeping.wanted.has(one))) return [];
     // What has no name left can never be asked for.
     const lastUse = names.length === 0 ? 0 : keeping.lastUsedAt(image.id);
-    return [{ image, isHomed: askedBy(names).some(keeping.isHomed), lastUse }];
+    const asked = askedBy(names);
+    // One name whose starts still come here is enough.
+    const hasMoved = asked.length > 0 && asked.every(keeping.hasMoved);
+    return [{ image, isHomed: asked.some(keeping.isHomed), hasMoved, lastUse }];
   });
   return evictionOrder(candidates).map(({ image }) => image);
 }

@@ -29,6 +29,7 @@ function bench({
       scope: "brought",
       isPinned: () => false,
       isHomed: (name) => names(homed).has(name),
+      hasMoved: () => false,
     },
     isPrefetched: (name) => names(prefetched).has(name),
     wanted: () => names(wanted),

@@ -24,7 +24,7 @@ export type Holdings = { reclaimableBytes: number; otherBytes: number };
 export type EvictorOptions = {
   engine: DiskEngine;
   usage: Pick<ImageUsage, "learn" | "lastUsedAt" | "isStale" | "dangles">;
-  keeping: Pick<Keeping, "scope" | "isPinned" | "isHomed">;
+  keeping: Pick<Keeping, "scope" | "isPinned" | "isHomed" | "hasMoved">;
   /** Whether a prefetch under way wants it, by canonical reference. Default: none does. */
   isPrefetched?: (name: string) => boolean;
   /** As `Keeping` has it, asked for anew before each removal. */

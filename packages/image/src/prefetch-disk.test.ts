@@ -26,6 +26,7 @@ function start() {
     kept: () => images.pulling(),
     idOf: () => undefined,
     isHomed: () => true,
+    hasMoved: () => false,
     isPrefetched: (name) => prefetches.wants(name),
     onEvicted: (names) => prefetches.evicted(names),
     leads: () => true,

@@ -54,7 +54,7 @@ function search(scene: Scene): Found | undefined {
     const fullness = load / scene.mean(member);
     // What has nothing to offer but room is looked at only until there is enough of it.
     if (holding === "nothing" && first && fullness > calmest) continue;
-    if (load > scene.limits(member).soft) continue;
+    if (group.remaining > scene.room(member)) continue;
     if (holding === "image") return { why: "image", chosen: member };
     if (holding === "pull") pulling ??= member;
     first ??= member;
@@ -65,8 +65,8 @@ function search(scene: Scene): Found | undefined {
   }
   if (pulling) return { why: "pull", chosen: pulling };
   if (first && first === home) {
-    // Nobody has the image, so it costs no more elsewhere; what the home has, and what would come too late, does.
-    if (calm && scene.willBeFull(home)) return { why: "kept", chosen: calm };
+    // Nobody has the image, so it costs no more elsewhere; what the home has, and would come too late, does.
+    if (calm && scene.keepsRoom(home)) return { why: "kept", chosen: calm };
     return { why: "home", chosen: home };
   }
   const next = calm ?? first;

@@ -3,10 +3,20 @@ import { expect, test } from "vitest";
 import { evictionOrder } from "./eviction-order.ts";
 
 const images = fc.array(
-  fc.record({ isHomed: fc.boolean(), lastUse: fc.nat({ max: 5 }), name: fc.nat() }),
+  fc.record({
+    isHomed: fc.boolean(),
+    hasMoved: fc.boolean(),
+    lastUse: fc.nat({ max: 5 }),
+    name: fc.nat(),
+  }),
 );
+type Image = typeof images extends fc.Arbitrary<(infer One)[]> ? One : never;
 
-test("evictionOrder() has every image once, strangers before those at home, each by its last use", () => {
+test("evictionOrder() has every image once: strangers, what has moved, the others, each by its last use", () => {
+  const turnOf = ({ isHomed, hasMoved }: Image): number => {
+    if (!isHomed) return 1;
+    return hasMoved ? 2 : 3;
+  };
   fc.assert(
     fc.property(images, (given) => {
       const order = evictionOrder(given);
@@ -15,8 +25,8 @@ test("evictionOrder() has every image once, strangers before those at home, each
       for (const [at, image] of order.entries()) {
         const next = order[at + 1];
         if (!next) continue;
-        expect(Number(image.isHomed)).toBeLessThanOrEqual(Number(next.isHomed));
-        if (image.isHomed !== next.isHomed) continue;
+        expect(turnOf(image)).toBeLessThanOrEqual(turnOf(next));
+        if (turnOf(image) !== turnOf(next)) continue;
         expect(image.lastUse).toBeLessThanOrEqual(next.lastUse);
         if (image.lastUse === next.lastUse)
           expect(given.indexOf(image)).toBeLessThan(given.indexOf(next));

@@ -35,6 +35,25 @@ describe("createGroups()", () => {
     expect(groups.hint("three", at(200)).usualSize).toBe(15);
   });
 
+  test("takes groups to be as large as those that go on, while none has ended", () => {
+    const groups = createGroups({ windowMs: 100 });
+    for (const image of ["one", "two", "three"]) startMany(groups, image, 4, 0);
+    expect(groups.hint("four", at(0))).toMatchObject({ remaining: 4, usualSize: 4 });
+    startMany(groups, "one", 4, 50);
+    // A start of these 16 is in a group of 8, 4 or 4: 96 / 16.
+    expect(groups.hint("four", at(50)).usualSize).toBe(6);
+    expect(groups.hint("four", at(100)).usualSize).toBe(4);
+  });
+
+  test("learns how many groups find their image at home", () => {
+    const groups = createGroups();
+    const found = () => groups.hint("any", at(0)).foundShare;
+    expect(found()).toBe(0);
+    for (let group = 0; group < 200; group += 1) groups.began(group % 4 === 0);
+    expect(found()).toBeGreaterThan(0.2);
+    expect(found()).toBeLessThan(0.3);
+  });
+
   test("moves what is expected with a group that is sent elsewhere", () => {
     const groups = createGroups({ windowMs: 100 });
     startMany(groups, "one", 16, 0);

@@ -12,6 +12,8 @@ export type GroupHint = {
   usualSize: number;
   /** Most runtimes of all replicas together, lately. */
   usualTotal: number;
+  /** Share of the latest groups whose home had their image when they began. 0 to 1. */
+  foundShare: number;
   /** Starts of the other groups that are still to come to that replica. */
   reserved: (replicaId: string) => number;
   /** The same of all replicas. */
@@ -29,6 +31,8 @@ export type Moment = {
 /** Keeps the starts of an image together: where each group goes, how large groups are, and how much there is at most. */
 export interface Groups {
   hint(image: string, moment: Moment): GroupHint;
+  /** Tells of a group that begins at this process, before it is placed: whether the image's home has it. */
+  began(isFound: boolean): void;
   /** Tells of a start of this process; a group that is sent elsewhere goes there from now on. */
   started(image: string, replicaId: string, moment: Moment): void;
   /** Tells of starts at another gateway. Where the group goes stays as it is known, if it is. */
@@ -66,6 +70,8 @@ type Group = {
 
 /** How much the latest group counts in the usual size. */
 const LEARNING = 0.1;
+/** The same for what groups find: it changes within a few training steps. */
+const FOUND_LEARNING = 0.05;
 const MOST_LEARNT = 128;
 /** Where only this part is left of what ran, the step is over. */
 const FEW = 1 / 8;
@@ -85,6 +91,9 @@ export function createGroups({
   const peak = createPeak(memoryMs);
   let reservedTotal = 0;
   let meanSeen: number | undefined;
+  /** Of all groups until the first one ends: their starts, and the sum of the squares. */
+  const first = { seen: 0, squares: 0 };
+  let foundShare = 0;
   /** The most load that came on top of what the last step had left over, which may be told late. */
   let crowd = 0;
   let leftOver = 0;
@@ -105,7 +114,11 @@ export function createGroups({
     return total;
   }
 
-  const usualSize = (): number => Math.max(1, Math.round(meanSeen ?? 1));
+  /** While nothing is learnt, of the group that a start belongs to on average. */
+  function usualSize(): number {
+    const size = meanSeen ?? Math.min(first.squares / first.seen, MOST_LEARNT);
+    return Math.max(1, Math.round(size || 1));
+  }
 
   function end(image: string, group: Group): void {
     groups.delete(image);
@@ -143,6 +156,8 @@ export function createGroups({
     const expected = before?.expected ?? usualSize();
     const seen = (before?.seen ?? 0) + count;
     const toCome = Math.max(0, expected - seen);
+    first.seen += count;
+    first.squares += seen ** 2 - (seen - count) ** 2;
     groups.delete(image);
     former.delete(image);
     groups.set(image, { replicaId, seen, expected, toCome, expiresAtMs: moment.now + windowMs });
@@ -161,10 +176,12 @@ export function createGroups({
         remaining: group ? Math.max(1, own) : usualSize(),
         usualSize: usualSize(),
         usualTotal: peak.of(moment.now),
+        foundShare,
         reserved: (id) => comingTo(id) - (id === group?.replicaId ? own : 0),
         reservedTotal: comingTotal() - own,
       };
     },
+    began: (isFound) => void (foundShare += FOUND_LEARNING * (Number(isFound) - foundShare)),
     started(image, replicaId, moment) {
       put(image, replicaId, 1, moment);
       peak.see(moment.totalLoad + 1 + comingTotal(), moment.now);

@@ -3,6 +3,7 @@ export { choose, type Choice, type ChoiceKind } from "./choose.ts";
 export type { Placing } from "./scene.ts";
 export { shareEngines } from "./engine-share.ts";
 export { explain, type Explanation } from "./explain.ts";
+export { homeHas } from "./home-has.ts";
 export {
   createFleet,
   type Fleet,

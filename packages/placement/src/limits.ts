@@ -21,6 +21,14 @@ const EVEN_SLACK = 0.05;
 export type Limits = { soft: number; hard: number };
 
 /**
+ * So much of a whole group may be counted beyond the limit: starts that another gateway has told of are counted twice for a
+ * moment, and the learnt numbers are wrong by a little. It lets in no group more where all are of one size.
+ */
+export function toleranceOf(groupSize: number): number {
+  return HARD_SLACK * (1 - 1 / groupSize) * groupSize;
+}
+
+/**
  * Runtimes that a replica may have, where `mean` is its share of all by weight (the usual total, if that is more than
  * there is now), and `freeShare` the same of FREE_RUNTIMES a replica. Groups come whole, so the soft limit is rounded
  * to whole groups, up as far as the hard one allows. The hard one lets in as many whole groups as somebody has to take when

@@ -1,6 +1,14 @@
+import { atLeast } from "./at-least.ts";
 import type { Fleet, Holding, Member } from "./fleet.ts";
 import type { GroupHint } from "./groups.ts";
-import { type Bounds, DEFAULT_BOUNDS, FREE_RUNTIMES, type Limits, limitsOf } from "./limits.ts";
+import {
+  type Bounds,
+  DEFAULT_BOUNDS,
+  FREE_RUNTIMES,
+  type Limits,
+  limitsOf,
+  toleranceOf,
+} from "./limits.ts";
 
 export type Placing = {
   /** Canonical reference. */
@@ -27,14 +35,16 @@ export interface Scene {
   /** Its share, by weight, of what there usually is. */
   mean(member: Member): number;
   limits(member: Member): Limits;
-  /** Whether what usually comes yet will most likely bring it more groups than it has room for, with this one. */
-  willBeFull(member: Member): boolean;
+  /** Starts that may come to it before it is at its soft limit. */
+  room(member: Member): number;
+  /** Whether the group, whose image nobody has, would take a place there that what it has most likely comes for yet. */
+  keepsRoom(member: Member): boolean;
   /** Its share, by weight, of FREE_RUNTIMES for each replica. */
   freeShare(member: Member): number;
 }
 
-/** By so many standard deviations fewer groups than its share are reckoned with. */
-const CAUTION = 1.28;
+/** An image that is pulled again is as bad as two groups that leave their home for nothing. */
+const PULLS_FOR_LEAVING = 0.5;
 
 const NO_GROUP: GroupHint = {
   replicaId: undefined,
@@ -43,6 +53,7 @@ const NO_GROUP: GroupHint = {
   remaining: 1,
   usualSize: 1,
   usualTotal: 0,
+  foundShare: 0,
   reserved: () => 0,
   reservedTotal: 0,
 };
@@ -64,6 +75,8 @@ export function sceneOf(placing: Placing): Scene {
       groupSize: group.usualSize,
       bounds,
     });
+  const room = (member: Member): number =>
+    limits(member).soft + toleranceOf(group.usualSize) - expectedLoad(member);
 
   return {
     members,
@@ -74,13 +87,17 @@ export function sceneOf(placing: Placing): Scene {
     mean,
     freeShare,
     limits,
-    willBeFull(member) {
-      const share = member.weight / weight;
-      const groups = (most - total) / group.usualSize;
-      // Each of them comes here or does not: a binomial distribution.
-      const deviation = Math.sqrt(groups * share * (1 - share));
-      const later = (groups * share - CAUTION * deviation) * group.usualSize;
-      return expectedLoad(member) + group.remaining + later > limits(member).soft;
+    room,
+    keepsRoom(member) {
+      const { usualSize, foundShare } = group;
+      if (foundShare === 0) return false;
+      const least = Math.floor(room(member) / usualSize);
+      const probability = member.weight / weight;
+      const count = (most - total) / usualSize;
+      const lost = atLeast({ least, count, probability: probability * foundShare });
+      // Where as many come anyway, one of them would have had to leave in its stead.
+      const isForNothing = 1 - atLeast({ least, count, probability });
+      return lost > PULLS_FOR_LEAVING * isForNothing;
     },
   };
 }

@@ -87,4 +87,12 @@ describe("createDisk() with three times more images than all disks hold", () => 
     disk.add(3);
     expect([0, 1, 2, 3].filter(disk.has)).toEqual([0, 3]);
   });
+
+  test("gives up what has moved before what was used longer ago", () => {
+    const moved = (image: number): boolean => image === 1;
+    const imageBytes = [1, 1, 1];
+    const disk = createDisk({ diskBytes: 2, imageBytes, isHomed: () => true, hasMoved: moved });
+    for (const image of [0, 1, 2]) disk.add(image);
+    expect([0, 1, 2].filter(disk.has)).toEqual([0, 2]);
+  });
 });

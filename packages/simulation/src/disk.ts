@@ -15,10 +15,13 @@ export function createDisk({
   diskBytes,
   imageBytes,
   isHomed,
+  hasMoved = () => false,
 }: {
   diskBytes: number;
   imageBytes: readonly number[];
   isHomed: (image: number) => boolean;
+  /** Whether the image's latest start went elsewhere. Default never. */
+  hasMoved?: (image: number) => boolean;
 }): Disk {
   /** By image, the number of its last use. */
   const held = new Map<number, number>();
@@ -35,7 +38,9 @@ export function createDisk({
     if (usedBytes <= diskBytes) return;
     const unused = [...held]
       .filter(([image]) => !users.has(image))
-      .map(([image, lastUse]) => ({ image, lastUse, isHomed: isHomed(image) }));
+      .map(([image, lastUse]) => {
+        return { image, lastUse, isHomed: isHomed(image), hasMoved: hasMoved(image) };
+      });
     for (const { image } of evictionOrder(unused)) {
       if (usedBytes <= diskBytes) return;
       usedBytes -= bytesOf(image);

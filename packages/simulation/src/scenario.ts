@@ -30,7 +30,7 @@ export type Scenario = {
   joinWeight: number;
   /** What each replica pulls, one image after the other. */
   pullBytesPerSecond: number;
-  /** Of each replica. The images that fill it are given up in this order: not homed here, then least recently used. */
+  /** Of each replica. The images that fill it are given up in the order of real replicas' disks. */
   diskBytes: number;
   /** Runtimes that run at once on a replica of weight 1; the others wait there. */
   slots: number;

@@ -42,6 +42,8 @@ function createRun(scenario: Scenario, policy: Policy) {
     delaySeconds: scenario.delaySeconds,
   });
   let homes = new Map<number, string | undefined>();
+  /** Where each image's latest start went. */
+  const latest = new Map<number, string>();
 
   for (const { id, weight } of scenario.replicas) join(id, weight);
   membersChanged();
@@ -49,7 +51,8 @@ function createRun(scenario: Scenario, policy: Policy) {
   function join(id: string, weight: number): void {
     const { diskBytes } = scenario;
     const isHomed = (image: number): boolean => homeOf(image) === id;
-    const disk = createDisk({ diskBytes, imageBytes, isHomed });
+    const hasMoved = (image: number): boolean => latest.has(image) && latest.get(image) !== id;
+    const disk = createDisk({ diskBytes, imageBytes, isHomed, hasMoved });
     const slots = Math.max(1, Math.floor(scenario.slots * weight));
     const pullSeconds = (image: number): number => (imageBytes[image] ?? 0) / pullBytesPerSecond;
     const onLoad = (load: number): void => router.setLoad(id, load);
@@ -74,6 +77,7 @@ function createRun(scenario: Scenario, policy: Policy) {
     const id = router.route(nameOf(job.image));
     const replica = replicas.get(id);
     if (!replica) throw new Error(`a start was given to ${id}, which is not there`);
+    latest.set(job.image, id);
     const had = replica.start(job);
     tally.started();
     if (had === "image") tally.hit();

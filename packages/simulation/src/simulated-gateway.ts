@@ -3,6 +3,7 @@ import {
   createFleet,
   createGroups,
   GROUP_MS,
+  homeHas,
   type Fleet,
   type Moment,
 } from "@remote-runtime/placement";
@@ -62,6 +63,7 @@ export function createSimulatedGateway({
     const { replicaId, formerReplicaId } = groups.hint(image, moment());
     const first = chosen(image);
     if (first === replicaId) return first;
+    if (replicaId === undefined) groups.began(homeHas(fleet, image));
     const place = shareGroup(image, first, GROUP_MS, replicaId ?? formerReplicaId);
     groups.follow(image, place, moment());
     return chosen(image);
