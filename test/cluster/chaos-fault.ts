@@ -95,7 +95,7 @@ export async function untilHealed(
       const left = [
         ...(await unstopped(redis.url, ended)),
         // One that stood still finds in the records what was stopped meanwhile, and nowhere else.
-        ...(await liveAt(replicas)).filter((id) => ended.includes(id)),
+        ...(await Promise.all(replicas.map((one) => unstoppedAt(one, ended)))).flat(),
       ];
       const states = await Promise.all(gateways.map(({ api }) => replicaStates(api)));
       const ready = states.map((all) => all.filter(({ state }) => state === "ready").length);
@@ -107,22 +107,25 @@ export async function untilHealed(
   );
 }
 
-async function liveAt(replicas: readonly Member[]): Promise<string[]> {
-  const lists = await Promise.all(replicas.map(({ api }) => api.list()));
-  return lists.flat().map(({ runtime_id: id }) => id);
+/** Those of these runtimes that a replica still has. */
+async function unstoppedAt(
+  { id: replicaId, api }: Member,
+  ids: readonly string[],
+): Promise<string[]> {
+  const live = await api.list();
+  return live.flatMap(({ runtime_id: id }) => (ids.includes(id) ? [`${id} at ${replicaId}`] : []));
 }
 
 function sessionKey(session: string): string {
   return `session:${JSON.stringify(["alice", session])}`;
 }
 
-/** Those of these runtimes that are still wanted by their records. */
+/** The records of those of these runtimes that are still wanted by them. */
 async function unstopped(url: string, ids: readonly string[]): Promise<string[]> {
   if (ids.length === 0) return [];
   const records = await redisCommand(url, "MGET", ...ids.map((id) => `${PREFIX}runtime:${id}`));
   if (!Array.isArray(records)) throw new Error("MGET answers with a list");
-  return ids.filter((_, i) => {
-    const record = records[i];
-    return typeof record === "string" && Wanted.parse(JSON.parse(record)).desired !== "stopped";
-  });
+  return records
+    .filter((record) => typeof record === "string")
+    .filter((record) => Wanted.parse(JSON.parse(record)).desired !== "stopped");
 }

@@ -10,6 +10,9 @@ import { expectUndisturbed, watchReads } from "./read-watch.ts";
 /** Its announcement ends after 6 s; at about 10 s its neighbour takes over. */
 const AWAY_MS = 12_000;
 const BACK_MS = 10_000;
+const REDIS_AWAY_MS = 2_000;
+/** A replica's answer to a read is waited for 3 s. */
+const BOTH_AWAY_MS = 7_000;
 /** An announcement lives for 6 s, and its end has to be seen twice in heartbeats of 2 s; the rest is for a busy machine. */
 const TAKEN_OVER_MS = 20_000;
 
@@ -72,6 +75,28 @@ test.concurrent.each(absences)(
     expect((await cluster.containers()).toSorted()).toEqual(live.map(idOf).toSorted());
   },
 );
+
+test.concurrent("with Redis away as well, reads are refused rather than answered without what a silent replica has", async () => {
+  await using cluster = await startCluster();
+  const { gateway, replicas, image } = cluster;
+  const [away] = replicas;
+  if (!away) throw new Error("two were started");
+  const live = await Promise.all(replicas.map(({ api }) => api.startReady(stubStart(image))));
+  await cluster.redis.kill();
+  const alone = watchReads(gateway.api, live);
+  await untilAwayFor(REDIS_AWAY_MS);
+  await expectUndisturbed(alone);
+  const both = watchReads(gateway.api, live);
+  away.signal("SIGSTOP");
+  await untilAwayFor(BOTH_AWAY_MS);
+  away.signal("SIGCONT");
+  const { incomplete, statuses } = await both.stop();
+  expect(incomplete).toEqual([]);
+  expect([...statuses.keys()].toSorted((one, other) => one - other)).toEqual([200, 503]);
+  const after = watchReads(gateway.api, live);
+  await untilAwayFor(REDIS_AWAY_MS);
+  await expectUndisturbed(after);
+});
 
 /** Asks until the stop is answered with something else than "ask again"; every answer on the way is taken down. */
 async function untilStopped(

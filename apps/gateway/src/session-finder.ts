@@ -63,7 +63,12 @@ export function createSessionFinder({
       await records.end(record);
       return { kind: "none", sure: true };
     }
-    const replica = directory.replicasOf(id).find((candidate) => !except.has(candidate.id));
+    // Where its record is there it is. The one that its id names would refuse the session, as another has it by now.
+    const known = record && directory.snapshot().replicas.get(record.replicaId);
+    const candidates = record
+      ? [known].filter((one) => one !== undefined)
+      : directory.replicasOf(id);
+    const replica = candidates.find((candidate) => !except.has(candidate.id));
     // What has failed can be started anew anywhere, but where it was its remains are cleared away.
     if (replica && (!replica.draining || !record || isLive(record)))
       return { kind: "here", replica };

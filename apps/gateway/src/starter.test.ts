@@ -132,6 +132,22 @@ describe("POST /start", () => {
     expect(await start(fixture)).toEqual(first);
   });
 
+  test("answers from the record while the replica that has taken the session over is away", async () => {
+    await using fixture = await createGatewayFixture({ replicas: ["one", "two"] });
+    const first = await start(fixture);
+    const names = homeOf(fixture, first) === "one" ? ["one", "two"] : ["two", "one"];
+    const [from, to] = names.map(fixture.replica);
+    if (!from || !to) throw new Error("there are two");
+    const record = from.runtimes.get(first.runtime_id) ?? expect.fail("it is there");
+    await fixture.registry.takeOver(first.runtime_id, from.info.id, to.info.id);
+    from.runtimes.delete(first.runtime_id);
+    to.runtimes.set(first.runtime_id, { ...record, replicaId: to.info.id });
+    await to.kill();
+    from.requests.length = 0;
+    expect((await start(fixture)).runtime_id).toBe(first.runtime_id);
+    expect(from.requests).toEqual([]);
+  });
+
   test("starts a session anew when its replica has been gone for too long", async () => {
     await using fixture = await createGatewayFixture({ replicas: REPLICAS });
     const first = await start(fixture);

@@ -24,6 +24,8 @@ export interface Adopter {
   catchUp(): Promise<void>;
   /** Takes in runtimes whose records were made this replica's just now; those whose session others have are ended. */
   take(sandboxes: Sandbox[], records: RuntimeRecord[], replaced: ReadonlySet<string>): void;
+  /** Removes a container that no record wants. One that fails is found again by the next comparison. */
+  removeLeftover(id: string): void;
   /** This replica may have been given records without hearing of it: `catchUp` reads them. */
   suspectRecords(): void;
 }
@@ -125,6 +127,7 @@ export function createAdopter(options: AdopterOptions): Adopter {
   }
 
   return {
+    removeLeftover,
     async adopt(signal) {
       let refusals = 0;
       for (let tries = 1; !signal.aborted; tries += 1) {

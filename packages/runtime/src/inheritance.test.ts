@@ -127,12 +127,12 @@ describe("inherit()", () => {
 });
 
 describe("a replica that was taken for gone", () => {
-  async function wakeUp(act: (zombie: Life, id: string) => unknown) {
+  async function wakeUp(act: (zombie: Life, id: string, world: World) => unknown) {
     const world = createWorld();
     const { life: zombie, id } = await startIn(world);
     const heir = await world.beginAndRun({ replicaId: HEIR });
     await heir.inherit(ESTATE);
-    await act(zombie, id);
+    await act(zombie, id, world);
     await world.clock.advance(3_000);
     return { world, zombie, heir, id };
   }
@@ -153,6 +153,29 @@ describe("a replica that was taken for gone", () => {
     await world.clock.advance(60_000);
     expect(zombie.route(id, "agent")).toEqual({ kind: "unknown" });
   });
+
+  test.each([
+    ["", false],
+    [" with the registry away", true],
+  ])(
+    "ends for the heir, too, what it is told to stop before it knows of it%s",
+    async (_, isAway) => {
+      const { world, heir, id } = await wakeUp((life, own, { registry }) => {
+        registry.setAway(isAway);
+        life.stop(own);
+      });
+      world.registry.setAway(false);
+      await world.clock.advance(60_000);
+      expect(await world.registry.record(id)).toMatchObject({
+        replicaId: HEIR,
+        desired: "stopped",
+        verdict: "stopped",
+      });
+      expect(await world.registry.sessionHolder(order())).toBeUndefined();
+      expect(heir.counts().running).toBe(0);
+      expect(await world.engine.list()).toEqual([]);
+    },
+  );
 
   test("learns of it by the first write that is refused", async () => {
     const { world, zombie, id } = await wakeUp((life, own) => life.pause(own));

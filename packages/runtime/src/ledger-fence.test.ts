@@ -29,6 +29,26 @@ describe("a runtime that another replica has taken over", () => {
     expect(await registry.record(record.id)).toEqual(theirs);
   });
 
+  test("is ended there when it was stopped here, at once or when the registry is back", async () => {
+    for (const isAway of [false, true]) {
+      const { ledger, registry, settle } = await bench();
+      await registry.putRecord(theirs);
+      await registry.claimSession(KEY, record.id);
+      registry.setAway(isAway);
+      ledger.drop(record.id, stopped({ verdict: "stopped" }));
+      await settle();
+      registry.setAway(false);
+      await ledger.retry();
+      expect(await registry.record(record.id)).toEqual({
+        ...theirs,
+        desired: "stopped",
+        verdict: "stopped",
+        endedAt: 1_000_000,
+      });
+      expect(await registry.sessionHolder(KEY)).toBeUndefined();
+    }
+  });
+
   test("is not written once it is dropped", async () => {
     const { ledger, registry, settle } = await bench();
     registry.setAway(true);

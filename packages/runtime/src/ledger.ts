@@ -27,8 +27,11 @@ export interface Ledger {
   ended(id: string): RuntimeRecord | undefined;
   /** By id: this replica's records that are live, and those of these runtimes whoever has them, ended or not. */
   read(ids: Iterable<string>): Promise<Map<string, RuntimeRecord>>;
-  /** Another replica has it: nothing of it is written any more. */
-  drop(id: string): void;
+  /**
+   * Another replica has it: nothing of it is written any more, but that it was stopped here, if it was. That one learns of
+   * it when it finds the container gone.
+   */
+  drop(id: string, stopped?: RuntimeRecord): void;
   /**
    * Whether the records have been read since the registry was last away or distrusted. Until then only what is accepted
    * is written: others may have ended a runtime, and a record made from a container must not replace one that knows better.
@@ -62,6 +65,8 @@ export function createLedger(options: LedgerOptions): Ledger {
   /** Those that something is written of now. */
   const writing = new Set<string>();
   const endedOnes = new Map<string, RuntimeRecord>();
+  /** Those that were stopped here when other replicas had them already, whose records do not say so yet. */
+  const stoppedElsewhere = new Map<string, RuntimeRecord>();
   let isRead = false;
   let hasWarned = false;
 
@@ -139,10 +144,31 @@ export function createLedger(options: LedgerOptions): Ledger {
     void write(record.id);
   }
 
-  function drop(id: string): void {
+  function drop(id: string, stopped?: RuntimeRecord): void {
     unsaved.delete(id);
     unclaimed.delete(id);
     endedOnes.delete(id);
+    if (!stopped || stoppedElsewhere.size >= MOST_ENDED) return;
+    stoppedElsewhere.set(id, stopped);
+    void endElsewhere(stopped);
+  }
+
+  /** Whoever asked for its end was told that it has ended. */
+  async function endElsewhere({ id, verdict, endedAt }: RuntimeRecord): Promise<void> {
+    try {
+      const record = await registry.record(id);
+      if (record && record.desired !== "stopped") {
+        const owner = await registry.putRecord(
+          { ...record, desired: "stopped", verdict: verdict ?? "stopped", endedAt },
+          ENDED_MS,
+        );
+        // It has changed hands just now: once more.
+        if (owner !== undefined && owner !== record.replicaId) return;
+      }
+      stoppedElsewhere.delete(id);
+    } catch (error) {
+      onRefused(id, error);
+    }
   }
 
   /** It was refused: nothing of it may be found by a later life of this replica. */
@@ -213,6 +239,7 @@ export function createLedger(options: LedgerOptions): Ledger {
     },
     ended: (id) => endedOnes.get(id),
     async retry() {
+      for (const record of stoppedElsewhere.values()) await endElsewhere(record);
       const [first, ...others] = unsaved.keys();
       if (first === undefined) return;
       // One that is refused says enough of a registry that is away.

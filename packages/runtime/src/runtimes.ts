@@ -140,13 +140,16 @@ export function createRuntimes(options: RuntimesOptions): Runtimes {
     });
   }
 
-  /** Its container and its session are the other replica's now, and are not touched. */
+  /** Its container and its session are the other replica's now, and are not touched, unless it was stopped here meanwhile. */
   function lose(id: string, owner: string): void {
     const entry = entries.get(id);
-    ledger.drop(id);
+    const last = entry?.record ?? ledger.ended(id);
+    const isStopped = last?.desired === "stopped";
+    ledger.drop(id, isStopped ? last : undefined);
     roster.lose(id);
     if (!entry) return;
     reconciler.lose(entry);
+    if (isStopped) adopter.removeLeftover(id);
     options.log.warn({ runtime: id, owner }, "another replica has taken a runtime over");
   }
 
