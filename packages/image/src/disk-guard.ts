@@ -36,8 +36,8 @@ export interface DiskGuard {
    * Throws `disk_full` where there is no room, `unavailable` when `use.signal` aborts while it waits, and what `work` throws.
    */
   within<T>(use: DiskUse, work: (signal: AbortSignal) => Promise<T>): Promise<T>;
-  /** Whether something runs or waits, and all of that belongs to prefetches. */
-  servesPrefetchesOnly(): boolean;
+  /** What runs or waits for room if all of that belongs to prefetches. */
+  onlyPrefetches(): "run" | "wait" | "none";
 }
 
 export type DiskGuardOptions = {
@@ -248,7 +248,10 @@ export function createDiskGuard(options: DiskGuardOptions): DiskGuard {
         uses.delete(use);
       }
     },
-    servesPrefetchesOnly: () => uses.size > 0 && [...uses].every(({ isExtra }) => isExtra?.()),
+    onlyPrefetches() {
+      if (uses.size === 0 || ![...uses].every(({ isExtra }) => isExtra?.())) return "none";
+      return running.size > 0 ? "run" : "wait";
+    },
   };
 
   async function tried<T>(use: DiskUse, work: (signal: AbortSignal) => Promise<T>): Promise<T> {

@@ -15,6 +15,7 @@ function bench({
   const disk = createFakeDisk(1_000, () => now);
   const used = new Set<string>();
   const pinned = new Set<string>();
+  const prefetched = new Set<string>();
   const warnings: string[] = [];
   const keeper = createDiskKeeper({
     engine: disk,
@@ -25,6 +26,7 @@ function bench({
     isHomed: () => true,
     hasMoved: () => false,
     isPinned: (name) => pinned.has(name),
+    isPrefetched: (name) => prefetched.has(name),
     leads: () => leads,
     now: () => now,
     sleep: () => tick.promise,
@@ -58,7 +60,7 @@ function bench({
     tick.resolve();
   });
   void keeper.run(ending.signal);
-  return { disk, keeper, used, pinned, warnings, pass, bring };
+  return { disk, keeper, used, pinned, prefetched, warnings, pass, bring };
 }
 
 describe("createDiskKeeper()", () => {
@@ -137,6 +139,32 @@ describe("createDiskKeeper()", () => {
     disk.otherBytes = 400;
     await pass(30);
     expect([warnings.length, disk.removed]).toEqual([2, []]);
+  });
+
+  test("spares what a prefetch wants while that alone waits for room, but not at the cost of the reserve", async () => {
+    const { disk, keeper, prefetched, pass } = bench();
+    disk.add("a:1", 200);
+    disk.add("b:1", 200);
+    // Which may end some time, and is waited for.
+    disk.containers.add("b:1");
+    disk.otherBytes = 500;
+    prefetched.add(canonical("a:1"));
+    const ending = new AbortController();
+    onTestFinished(() => ending.abort());
+    const { signal } = ending;
+    const waiting = keeper.within(
+      { what: "c", onWait: () => undefined, isExtra: () => true, signal },
+      async () => "has come",
+    );
+    // Looked at later.
+    waiting.catch(() => undefined);
+    await pass(15);
+    expect(disk.removed).toEqual([]);
+    disk.otherBytes = 595;
+    await pass(5);
+    expect(disk.removed).toEqual(["a:1"]);
+    await pass(5);
+    expect(await waiting).toBe("has come");
   });
 
   test("leaves what is pinned by a digest or a content id, whatever it is called here", async () => {

@@ -2,7 +2,7 @@ import { ServiceError } from "@remote-runtime/protocol";
 import { canonicalReference } from "./canonical-reference.ts";
 import type { DiskEngine, DiskSpace, StoredImage } from "./disk-engine.ts";
 import { createDiskGuard, type DiskGuardOptions } from "./disk-guard.ts";
-import { aboveLow, isHigh } from "./disk-policy.ts";
+import { aboveLow, isHigh, missingFor } from "./disk-policy.ts";
 import type { Keeping } from "./evictable.ts";
 import { createEvictor, type EvictorOptions } from "./evictor.ts";
 import type { ImageDisk } from "./image-disk.ts";
@@ -120,8 +120,11 @@ export function createDiskKeeper(options: DiskKeeperOptions): DiskKeeper {
       isStuck = false;
       return;
     }
-    // A prefetch that is above the mark is given up by the guard, and what it has brought stays.
-    const sparing = guard.servesPrefetchesOnly();
+    // A prefetch that is above the mark is given up by the guard, and what it has brought stays. While it only waits, it is
+    // others who fill the disk: then the reserve comes first.
+    const prefetching = guard.onlyPrefetches();
+    const isReserveFree = missingFor(0, space, policy) === 0;
+    const sparing = prefetching === "run" || (prefetching === "wait" && isReserveFree);
     const after = await evictor.free((found) => aboveLow(found, policy), { sparing });
     figures.space = after;
     const wasStuck = isStuck;

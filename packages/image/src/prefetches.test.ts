@@ -143,6 +143,24 @@ describe("createPrefetches()", () => {
     expect(prefetches.view("q")).toMatchObject({ held: 1, pulled: 1 });
   });
 
+  test("knows by its digest what has come by a mirror's name, as long as not all is over", async () => {
+    const { prefetches, end } = start();
+    const digest = `sha256:${"0".repeat(64)}`;
+    const [own, mirrored] = ["docker.io/library", "m.test"].map((place) => `${place}/a@${digest}`);
+    prefetches.give("p", [own ?? "", name("b")], ANEW);
+    await turn();
+    const asked = [own ?? "", mirrored ?? "", digest, name("c")];
+    expect(asked.map(prefetches.wants)).toEqual([true, true, true, false]);
+    await end(own ?? "");
+    prefetches.evicted([mirrored ?? "", name("c")]);
+    expect(prefetches.view("p")).toMatchObject({
+      failures: [{ image: own, error: expect.stringContaining("removed again") as string }],
+    });
+    expect(prefetches.wants(own ?? "")).toBe(false);
+    await end(name("b"));
+    expect(prefetches.wants(name("b"))).toBe(false);
+  });
+
   test("forgets the oldest that are over, and refuses more than it takes", async () => {
     const { prefetches, end } = start({ maxPulls: 100 });
     for (let i = 0; i < 16; i += 1) prefetches.give(`p${i}`, [`image-${i}:latest`], ANEW);

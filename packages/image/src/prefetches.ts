@@ -1,4 +1,5 @@
 import { MOST_PREFETCH_FAILURES, ServiceError } from "@remote-runtime/protocol";
+import { digestsIn } from "./digest-mark.ts";
 import type { EngineImage, OnPullProgress } from "./image-engine.ts";
 import type { ImageStore } from "./image-store.ts";
 
@@ -29,7 +30,7 @@ export interface Prefetches {
    * when too much is asked for at once.
    */
   give(id: string, images: readonly string[], options: { anew: boolean }): PrefetchView;
-  /** Whether the image, by canonical reference, belongs to a prefetch of which not all is over, and has not failed. */
+  /** Whether the image, by canonical reference or digest, belongs to a prefetch of which not all is over, and has not failed. */
   wants(image: string): boolean;
   /** The engine has given up an image to make room, of which these are the names: whoever has prefetched it is told. */
   evicted(names: readonly string[]): void;
@@ -55,6 +56,8 @@ type State =
 
 type Prefetch = {
   states: Map<string, State>;
+  /** Of those whose name has one: from a mirror an image comes by another name. */
+  byDigest: Map<string, string>;
   /** Those whose state is `waiting`, in turn. */
   queue: Set<string>;
   /** How many are `running`. */
@@ -161,26 +164,28 @@ export function createPrefetches({ images, maxPulls }: PrefetchesOptions): Prefe
       const known = prefetches.get(id);
       const added = given.filter((image) => !known?.states.has(image));
       makeRoom(id, added.length);
-      const prefetch: Prefetch = known ?? { states: new Map(), queue: new Set(), running: 0 };
+      const prefetch: Prefetch = known ?? newPrefetch();
       prefetches.set(id, prefetch);
       const over = anew ? given.filter((image) => isEnd(prefetch.states.get(image))) : [];
       for (const image of [...added, ...over]) {
         prefetch.states.set(image, { kind: "waiting" });
         prefetch.queue.add(image);
+        for (const digest of digestsIn([image])) prefetch.byDigest.set(digest, image);
       }
       fill();
       return viewOf(prefetch.states);
     },
     wants(image) {
       for (const prefetch of prefetches.values()) {
-        const kind = prefetch.states.get(image)?.kind ?? "failed";
+        const kind = prefetch.states.get(nameOf(image, prefetch))?.kind ?? "failed";
         if (!isOver(prefetch) && kind !== "failed" && kind !== "cancelled") return true;
       }
       return false;
     },
     evicted(names) {
-      for (const { states } of prefetches.values()) {
-        for (const name of names) {
+      for (const prefetch of prefetches.values()) {
+        const { states } = prefetch;
+        for (const name of names.map((each) => nameOf(each, prefetch))) {
           const kind = states.get(name)?.kind;
           if (kind !== "held" && kind !== "pulled") continue;
           states.set(name, { kind: "failed", error: fullText("removed again to make room") });
@@ -200,6 +205,16 @@ export function createPrefetches({ images, maxPulls }: PrefetchesOptions): Prefe
     },
     close: () => ending.abort(),
   };
+}
+
+function newPrefetch(): Prefetch {
+  return { states: new Map(), byDigest: new Map(), queue: new Set(), running: 0 };
+}
+
+/** As the list has it. */
+function nameOf(image: string, { states, byDigest }: Prefetch): string {
+  const [digest = ""] = states.has(image) ? [] : digestsIn([image]);
+  return byDigest.get(digest) ?? image;
 }
 
 function pulledState({ sizeBytes }: EngineImage): State {
