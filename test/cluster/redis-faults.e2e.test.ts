@@ -188,9 +188,13 @@ test("keys of another version, of other types and without sense, hinder nobody",
   await untilListed(gateway.api, all);
 });
 
-test("a Redis without memory for writes stops no start, and is told of once", async () => {
-  await using cluster = await startCluster();
+test("a Redis without memory for writes stops no start, loses nobody who answers, and is told of once", async () => {
+  await using cluster = await startCluster({
+    env: (app) => (app === "gateway" ? { REPLICA_LOST_SECONDS: "3" } : {}),
+  });
   const { gateway, live } = await populate(cluster);
+  const again = stubStart(cluster.image);
+  const known = await gateway.api.startReady(again);
   const reads = watchReads(gateway.api, live);
   await redisCommand(cluster.redis.url, "CONFIG", "SET", "maxmemory-policy", "noeviction");
   await redisCommand(cluster.redis.url, "CONFIG", "SET", "maxmemory", "1");
@@ -201,7 +205,14 @@ test("a Redis without memory for writes stops no start, and is told of once", as
     () => performance.now() > goneBy,
     { what: "the end of all announcements", everyMs: 2_000 },
   );
-  const all = [...live, ...(await Promise.all(fresh.map(gateway.api.untilReady)))];
+  const [stopped, ...others] = await Promise.all(fresh.map(gateway.api.untilReady));
+  const all = [...live, known, ...others];
+  // Its replica has not been announced for longer than it takes to be lost.
+  expect(idOf(await gateway.api.start(again))).toBe(idOf(known));
+  if (!stopped) throw new Error("several were started");
+  await gateway.api.stop(idOf(stopped));
+  // On record it still runs.
+  await untilListed(gateway.api, all);
   await expectUndisturbed(reads);
   for (const member of [gateway, ...cluster.replicas]) {
     const warnings = member.log().match(/"level":"(warn|error)"[^\n]*/g) ?? [];

@@ -104,6 +104,9 @@ describe("createDirectory()", () => {
     const known = () => [...directory.snapshot().replicas.keys()].toSorted();
     for (let seconds = 0; seconds < 60; seconds += 1) await pass(1_000);
     expect(known()).toEqual(["one", "two"]);
+    // What they have is not lost.
+    expect(directory.absentMs("one")).toBeLessThan(10_000);
+    expect(directory.absentMs("three")).toBeGreaterThan(50_000);
     answering.delete("one");
     for (let seconds = 0; seconds < 6; seconds += 1) await pass(1_000);
     expect(known()).toEqual(["two"]);

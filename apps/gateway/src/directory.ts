@@ -148,7 +148,8 @@ export function createDirectory({
     }
     for (const id of alive) {
       const absence = absences.get(id);
-      if (absence) absence.heldUntil = now + HOLD_MS;
+      // It is not gone as long as it answers.
+      if (absence) Object.assign(absence, { since: now, heldUntil: now + HOLD_MS });
     }
     leavers.clear();
     if (isLoss && gone.length > 0) unsettle();

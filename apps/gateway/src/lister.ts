@@ -78,7 +78,8 @@ export function createLister({ directory, caller, records, clock }: ListerOption
       }
     }
     if (refusals.length > 0 && refusals.length === replicas.length) throw refusals[0];
-    const left = directory.absent().filter(({ id }) => !away.some((one) => one.id === id));
+    // Not those that have answered though the registry lacks them: their records may be behind their answers.
+    const left = directory.absent().filter(({ id }) => !replicas.some((one) => one.id === id));
     const replies = asTheyCome([...away, ...left], RECORDS_AT_ONCE, (replica) =>
       recorded(replica, status, context),
     );
