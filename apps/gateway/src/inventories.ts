@@ -23,8 +23,8 @@ export type InventoryChanged = Extract<Change, { kind: "inventory" }>;
 
 type Known = { version: number; images: PackedImages };
 
-/** Enough for a registry that takes its time, and few: parsing thousands of names each, they must not hold up the requests. */
-const READ_AT_ONCE = 8;
+/** A registry may take its time for one; but parsing thousands of names each, more of them would hold up the requests. */
+const READ_AT_ONCE = 2;
 const NOTHING: Images = new Map();
 const NOBODY: readonly string[] = [];
 
