@@ -51,7 +51,7 @@ function begin(world: World, change: Partial<ReplicaInfo> = {}) {
     identity: () => replicaInfo(ID, change),
     condition: () => condition,
     peers: {
-      count: () => state.peers,
+      share: () => ({ index: 0, count: state.peers }),
       see: (announced) => void seen.push([...announced]),
       reset: () => void (state.resets += 1),
     },

@@ -173,7 +173,7 @@ export function createMembership(options: MembershipOptions): Membership {
     tell: () => attempt(tell),
     changed: () => wake.resolve(),
     isSure: () =>
-      peers.count() === 1 ||
+      peers.share().count === 1 ||
       (!isUnsure && !hasLapsed && clock.now() - answeredAt < TIME_TO_LIVE_MS),
     async run(signal) {
       const { id, instance } = options.identity();

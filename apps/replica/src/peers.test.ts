@@ -33,11 +33,11 @@ function create() {
 test("createPeers() counts those on the engine, and says when their number changes", async () => {
   const { state, peers, beat } = create();
   await beat([replicaInfo("a"), replicaInfo("b"), replicaInfo("c", { engineId: "another" })], []);
-  expect([peers.count(), state.counts]).toEqual([2, 1]);
+  expect([peers.share().count, state.counts]).toEqual([2, 1]);
   await beat([replicaInfo("a"), replicaInfo("b")], [], 3);
-  expect([peers.count(), state.counts]).toEqual([2, 1]);
+  expect([peers.share().count, state.counts]).toEqual([2, 1]);
   await beat([replicaInfo("a")], []);
-  expect([peers.count(), state.counts]).toEqual([1, 2]);
+  expect([peers.share().count, state.counts]).toEqual([1, 2]);
 });
 
 test("createPeers() takes over from those that are gone: once, again after a failure, and when the heirs change", async () => {

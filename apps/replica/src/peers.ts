@@ -4,9 +4,12 @@ import { createSuccession, type Clock, type Estate, type Log } from "@remote-run
 /** What falls to this replica is looked for again that often while the same ones are gone. */
 const AGAIN_MS = 30_000;
 
+/** Which of the replicas of an engine this one is, in the order of their ids, from 0; and how many there are, at least 1. */
+export type EngineShare = { index: number; count: number };
+
 export interface Peers {
-  /** How many replicas share the engine, this one included: at least 1. While the registry is away, the last number. */
-  count(): number;
+  /** While the registry is away, what it said last. */
+  share(): EngineShare;
   /** Called at each heartbeat that finds the registry, with all that are announced, this one among them. */
   see(announced: readonly ReplicaInfo[], ofEngine: readonly string[]): void;
   /** The registry was away, or has lost what it knew. */
@@ -29,15 +32,19 @@ export type PeersOptions = {
 export function createPeers(options: PeersOptions): Peers {
   const { replicaId, engineId, clock, log } = options;
   const succession = createSuccession({ engineId, now: clock.now });
-  let count = 1;
+  let share: EngineShare = { index: 0, count: 1 };
   let inheriting = false;
   /** The last estate that was dealt with in full, and when. */
   let settled = { estate: "", at: 0 };
 
-  function setCount(found: number): void {
-    const isNew = found !== count;
-    count = found;
-    if (isNew) options.onCount();
+  function divide(announced: readonly ReplicaInfo[]): void {
+    const ids = announced.flatMap((other) => (other.engineId === engineId ? other.id : []));
+    const { count } = share;
+    share = {
+      index: Math.max(0, ids.toSorted().indexOf(replicaId)),
+      count: Math.max(1, ids.length),
+    };
+    if (share.count !== count) options.onCount();
   }
 
   async function inherit(estate: Estate): Promise<void> {
@@ -56,10 +63,10 @@ export function createPeers(options: PeersOptions): Peers {
   }
 
   return {
-    count: () => count,
+    share: () => share,
     see(announced, ofEngine) {
       options.onSeen(announced);
-      setCount(Math.max(1, announced.filter((other) => other.engineId === engineId).length));
+      divide(announced);
       const estate = succession.look({ announced, ofEngine });
       if (estate.gone.length > 0 && estate.heirs.includes(replicaId)) void inherit(estate);
     },

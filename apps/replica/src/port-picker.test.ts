@@ -8,7 +8,9 @@ function picker(options: Partial<PortPickerOptions> = {}) {
     last: 20_004,
     held: async () => new Set(),
     isFree: async () => true,
+    share: () => ({ index: 0, count: 1 }),
     random: () => 0.5,
+    now: () => 0,
     ...options,
   });
 }
@@ -21,6 +23,31 @@ describe("createPortPicker()", () => {
       isFree: async (port) => port !== 20_004,
     });
     expect(await crowded(new Set([20_002]))).toBe(20_000);
+  });
+
+  test("begins in the replica's own part of the range, and goes on in the others'", async () => {
+    const own = (index: number) => picker({ last: 20_009, share: () => ({ index, count: 3 }) });
+    const picked = [0, 1, 2].map((index) => own(index)(new Set()));
+    expect(await Promise.all(picked)).toEqual([20_001, 20_004, 20_008]);
+    const taken = new Set<number>();
+    const pick = own(1);
+    for (let i = 0; i < 10; i += 1) taken.add(await pick(taken));
+    expect(new Set([...taken].slice(0, 3))).toEqual(new Set([20_003, 20_004, 20_005]));
+    expect(taken.size).toBe(10);
+    await expect(pick(taken)).rejects.toMatchObject({ code: "conflict" });
+  });
+
+  test("goes by one list of the engine for a second", async () => {
+    let [asked, now] = [0, 0];
+    const held = async () => new Set([20_000 + (asked += 1)]);
+    const pick = picker({ held, now: () => now, random: () => 0 });
+    await Promise.all([pick(new Set()), pick(new Set())]);
+    now = 999;
+    await pick(new Set());
+    expect(asked).toBe(1);
+    now = 1_000;
+    await pick(new Set());
+    expect(asked).toBe(2);
   });
 
   test("says which setting to change when all are in use", async () => {

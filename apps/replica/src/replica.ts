@@ -125,7 +125,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     registry,
     clock: systemClock,
     ...runtimeSettingsOf(config),
-    turnLimits: () => budgetOf(engineLimits, peers.count()),
+    turnLimits: () => budgetOf(engineLimits, peers.share().count),
     afterBurst: createLull(systemClock),
     newId: () => newRuntimeId(tag, randomBytes),
     newSecret: () => randomBytes(32).toString("base64url"),
@@ -137,7 +137,9 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
         self?.ownNetwork || remoteHost !== undefined
           ? async () => true
           : (candidate) => canBind(host, candidate),
+      share: () => peers.share(),
       random: Math.random,
+      now: systemClock.now,
     }),
     probe: (record, signal) => {
       // Not listening yet: no client could come in.
