@@ -58,9 +58,20 @@ function brokenOff(part: string): ReadableStream {
     },
   });
 }
+/** As Node tells of a write to a full disk. */
+async function* ontoFullDisk(): AsyncGenerator<Uint8Array> {
+  const error = new Error("ENOSPC: no space left on device, write");
+  throw Object.assign(error, { errno: -28, code: "ENOSPC", syscall: "write" });
+}
 const MULTIPART = "multipart/form-data; boundary=X";
 
 describe("receiveUpload()", () => {
+  test("is unavailable where the disk is full", async () => {
+    const sent = receive(form(new Uint8Array(10)), { decode: ontoFullDisk });
+    await expect(sent).rejects.toMatchObject({ code: "unavailable" });
+    expect(await readdir(folder)).toEqual([]);
+  });
+
   test("writes the file and collects all values of each name, until it is disposed of", async () => {
     const bytes = new Uint8Array(MIB).map((_, i) => i);
     const fields: [string, string][] = [

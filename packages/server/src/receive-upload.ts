@@ -33,6 +33,8 @@ const LIMITS = { files: 1, fields: 200, parts: 250, fieldSize: 4096, headerPairs
 /** Base64 takes four bytes for three; the rest of the form needs less than this. */
 const FORM_BYTES = 2 * 1024 * 1024;
 
+const OF_DISK: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EIO", "EROFS"]);
+
 /**
  * Receives a multipart form with one large file, of which a few chunks at a time are in memory. Throws `bad_request` or
  * `payload_too_large`; nothing is left on disk then.
@@ -166,8 +168,10 @@ function isAbort(error: unknown): boolean {
   return error instanceof Error && error.name === "AbortError";
 }
 
+/** A write that fails names no path, unlike an open that does. */
 function isOfDisk(error: unknown): boolean {
-  return error instanceof Error && "syscall" in error && "path" in error;
+  if (!(error instanceof Error) || !("code" in error)) return false;
+  return "path" in error || OF_DISK.has(String(error.code));
 }
 
 function mostSent(limitBytes: number): number {
