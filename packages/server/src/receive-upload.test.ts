@@ -59,7 +59,8 @@ function brokenOff(part: string): ReadableStream {
   });
 }
 /** As Node tells of a write to a full disk. */
-async function* ontoFullDisk(): AsyncGenerator<Uint8Array> {
+async function* ontoFullDisk(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of source) yield chunk;
   const error = new Error("ENOSPC: no space left on device, write");
   throw Object.assign(error, { errno: -28, code: "ENOSPC", syscall: "write" });
 }
