@@ -3,6 +3,7 @@ import {
   createFleet,
   createGroups,
   explain,
+  homeHas,
   shareEngines,
 } from "@remote-runtime/placement";
 import { createRing } from "@remote-runtime/ring";
@@ -57,10 +58,27 @@ async function main(): Promise<void> {
 
   const start = (image: string, now = 0): void => {
     const moment = { now, totalLoad: fleet.totalLoad() };
-    const choice = choose({ image, fleet, group: groups.hint(image, moment) });
+    const hint = groups.hint(image, moment);
+    const choice = choose({ image, fleet, group: hint });
     if (!choice) throw new Error("no replica was chosen");
+    if (hint.replicaId === undefined) groups.began(homeHas(fleet, image));
     groups.started(image, choice.replicaId, moment);
     fleet.setLoad(choice.replicaId, ((fleet.member(choice.replicaId)?.load ?? 0) + 1) % 100);
+  };
+  // In the middle of a step of 10,000, where three images of ten are found at home: homes keep room for those.
+  const halfway = createFleet({
+    replicas: replicas.map((replica, at) => ({ ...replica, load: 20 + (at % 80) })),
+    ring,
+    holding: () => "nothing",
+    holders: () => [],
+  });
+  const finding = createGroups();
+  for (let group = 0; group < ROUNDS; group += 1) finding.began(group % 3 === 0);
+  finding.started("docker.io/none/last:1", "replica-0", { now: 0, totalLoad: 10_000 });
+  const seek = (image: string): void => {
+    const group = finding.hint(image, { now: 1, totalLoad: halfway.totalLoad() });
+    finding.began(homeHas(halfway, image) || Number(image.slice(-1)) % 4 === 0);
+    if (!choose({ image, fleet: halfway, group })) throw new Error("no replica was chosen");
   };
   const spread = (index: number): string => all[(index * 7_919) % all.length] ?? "";
   // Read as text again, as they come over the network: no string that a map has met before.
@@ -74,6 +92,7 @@ async function main(): Promise<void> {
     "choose, a group's first start": rowOf((turn) =>
       start(again(spread(turn % ALL_IMAGES)), turn * STEP_MS),
     ),
+    "choose, while homes keep room": rowOf((turn) => seek(`docker.io/none/room:${turn}`)),
     "choose, image met for the first time": rowOf((turn) =>
       start(again(spread(turn + ALL_IMAGES)), (ROUNDS * STEP_IMAGES + turn) * STEP_MS),
     ),
