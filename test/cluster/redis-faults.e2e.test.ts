@@ -26,7 +26,7 @@ async function populate({ gateway, replicas, image }: Cluster) {
     replicas.flatMap(({ api }) => [1, 2].map(() => api.startReady(stubStart(image)))),
   );
   await untilListed(gateway.api, live);
-  return { gateway, live, orders: await ringOrders(gateway.api) };
+  return { gateway, live };
 }
 
 async function untilListed(
@@ -42,11 +42,26 @@ async function untilListed(
   );
 }
 
+/** Returns when all gateways know of it. */
+async function drain({ gateways }: Cluster, id: string): Promise<void> {
+  expect((await gateways[0]?.api.post(`/replicas/${id}/drain`, {}))?.status).toBe(200);
+  for (const { api } of gateways) {
+    await until(
+      () => replicaStates(api),
+      (states) => states.some((each) => each.id === id && each.state === "draining"),
+      { deadlineMs: 2_000, what: "every gateway knowing that it drains" },
+    );
+  }
+}
+
 test("with Redis gone everything goes on, and within 5 s of its return, empty, all is published again", async () => {
   await using cluster = await startCluster({ gateways: 2 });
-  const { gateway, live, orders } = await populate(cluster);
+  const { gateway, live } = await populate(cluster);
   const [stopped, ...kept] = live;
-  if (!stopped) throw new Error("four were started");
+  const [drained] = cluster.replicas;
+  if (!stopped || !drained) throw new Error("four were started, at two replicas");
+  await drain(cluster, drained.id);
+  const orders = await ringOrders(gateway.api);
   const reads = watchReads(gateway.api, kept);
 
   await cluster.redis.kill();
@@ -64,6 +79,7 @@ test("with Redis gone everything goes on, and within 5 s of its return, empty, a
 
   await cluster.redis.restart();
   const expected = [
+    "drains",
     ...cluster.replicas.flatMap(({ id }) => [`images:${id}`, `replica:${id}`]),
     ...after.map((one) => `runtime:${idOf(one)}`),
     ...after.map((one) => `session:${JSON.stringify(["alice", sessionOf(one)])}`),
@@ -82,8 +98,8 @@ test("with Redis gone everything goes on, and within 5 s of its return, empty, a
     await untilListed(api, after);
     for (const one of after) expect(idOf(await api.session(sessionOf(one)))).toBe(idOf(one));
     expect(await ringOrders(api)).toEqual(orders);
-    for (const { state, images } of await replicaStates(api)) {
-      expect(state).toBe("ready");
+    for (const { id, state, images } of await replicaStates(api)) {
+      expect(state).toBe(id === drained.id ? "draining" : "ready");
       expect(images).toBeGreaterThan(0);
     }
   }

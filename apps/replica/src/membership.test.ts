@@ -1,5 +1,10 @@
 import { ServiceError } from "@remote-runtime/protocol";
-import { createMemoryRegistry, type Registry, type ReplicaInfo } from "@remote-runtime/registry";
+import {
+  createMemoryRegistry,
+  type Change,
+  type Registry,
+  type ReplicaInfo,
+} from "@remote-runtime/registry";
 import { createManualClock, type ManualClock } from "@remote-runtime/runtime/testing";
 import { ConfigError } from "@remote-runtime/server";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -14,6 +19,9 @@ type World = {
   isAway: boolean;
   /** The next call of this method is done, and its answer lost. */
   muted: keyof Registry | null;
+  /** The registry has lost everything, and `replicas` will notice. */
+  hasLost: boolean;
+  listeners: Set<(change: Change) => void>;
 };
 
 function createWorld(): World {
@@ -23,7 +31,16 @@ function createWorld(): World {
     registry: createMemoryRegistry({ now: clock.now }),
     isAway: false,
     muted: null,
+    hasLost: false,
+    listeners: new Set(),
   };
+}
+
+/** It answers at once, with nothing in it. */
+function loseAll(world: World): void {
+  world.registry = createMemoryRegistry({ now: world.clock.now });
+  for (const listener of world.listeners) world.registry.onChange(listener);
+  world.hasLost = true;
 }
 
 /** One process of the replica. */
@@ -35,10 +52,19 @@ function begin(world: World, change: Partial<ReplicaInfo> = {}) {
   const registry = new Proxy(world.registry, {
     get: (_target, key: keyof Registry) => {
       const method = Reflect.get(world.registry, key);
-      if (key === "onChange") return method;
+      if (key === "onChange") {
+        return (listener: (change: Change) => void) => {
+          world.listeners.add(listener);
+          return world.registry.onChange(listener);
+        };
+      }
       return async (...args: unknown[]) => {
         const away = new ServiceError("unavailable", "away");
         if (world.isAway) throw away;
+        if (key === "replicas" && world.hasLost) {
+          world.hasLost = false;
+          for (const listener of world.listeners) listener({ kind: "lost" });
+        }
         const answer: unknown = await Reflect.apply(method, world.registry, args);
         if (world.muted !== key) return answer;
         world.muted = null;
@@ -134,6 +160,30 @@ describe("createMembership()", () => {
     await world.registry.setDraining(ID, false);
     await world.clock.settle();
     expect(replica.seen.at(-1)?.[0]).toMatchObject({ id: ID, draining: false });
+  });
+
+  test("says again that it drains after the registry has lost it, but not what was taken back since", async () => {
+    const world = createWorld();
+    const replica = begin(world);
+    await replica.joinAndRun();
+    await world.registry.setDraining(ID, true);
+    await world.clock.advance(2_000);
+    for (let loss = 0; loss < 2; loss += 1) {
+      loseAll(world);
+      await world.clock.advance(2_000);
+      expect(await world.registry.drains()).toEqual(new Set([ID]));
+      expect(replica.seen.at(-1)?.[0]).toMatchObject({ id: ID, draining: true });
+    }
+    // The operator is faster.
+    loseAll(world);
+    await world.registry.setDraining(ID, false);
+    await world.clock.advance(4_000);
+    expect(await world.registry.drains()).toEqual(new Set());
+    expect(replica.seen.at(-1)?.[0]).toMatchObject({ id: ID, draining: false });
+    // What was never wished, or is not any more, is lost without harm.
+    loseAll(world);
+    await world.clock.advance(4_000);
+    expect(await world.registry.drains()).toEqual(new Set());
   });
 
   test("writes everything again after its entry has lapsed, and is not sure before that is done", async () => {

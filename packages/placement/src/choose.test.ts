@@ -214,12 +214,46 @@ const anyHint = fc.record({
   remaining: fc.integer({ min: 1, max: 64 }),
   usualSize: fc.integer({ min: 1, max: 64 }),
   usualTotal: fc.nat({ max: 2_000 }),
+  foundShare: fc.double({ min: 0, max: 1, noNaN: true }),
+  /** Starts of other groups that are to come to each of the replicas, in their order. */
+  toCome: fc.array(fc.nat({ max: 64 }), { maxLength: 10 }),
 });
+
+type AnyHint = typeof anyHint extends fc.Arbitrary<infer Value> ? Value : never;
+type AnyReplica = FleetReplica & { holding: Holding };
+
+const anyReplicasAndHint = fc.tuple(anyReplicas, anyHint);
+
+/** Nobody has the image, most of the step is to come, and some are nearly full already: a home keeps its room. */
+const stepBegun: fc.Arbitrary<[AnyReplica[], AnyHint]> = fc
+  .tuple(
+    fc.array(fc.constantFrom(10, 20, 110, 144), { minLength: 4, maxLength: 8 }),
+    fc.nat({ max: 8 }),
+    fc.double({ min: 0.2, max: 1, noNaN: true }),
+    fc.array(fc.nat({ max: 16 }), { maxLength: 8 }),
+  )
+  .map(([loads, drainingAt, foundShare, toCome]): [AnyReplica[], AnyHint] => {
+    const replicas = loads.map((load, at): AnyReplica => {
+      const draining = at === drainingAt;
+      return { id: `r${at}`, engineId: `e${at}`, weight: 1, load, draining, holding: "nothing" };
+    });
+    const usualTotal = 128 * replicas.length;
+    return [replicas, { at: null, remaining: 16, usualSize: 16, usualTotal, foundShare, toCome }];
+  });
+
+function hintFor(replicas: readonly AnyReplica[], { at, toCome, ...hint }: AnyHint): GroupHint {
+  const ids = replicas.map(({ id }) => id);
+  const reserved = (id: string): number => toCome[ids.indexOf(id)] ?? 0;
+  return group({
+    ...hint,
+    replicaId: at === null ? undefined : (ids[at] ?? "gone"),
+    reserved,
+    reservedTotal: ids.reduce((sum, id) => sum + reserved(id), 0),
+  });
+}
 
 /** Which of the replicas do not answer. */
 const anyDead = fc.uniqueArray(fc.nat({ max: 9 }), { maxLength: 10 });
-
-type AnyReplica = FleetReplica & { holding: Holding };
 
 function fleetOf(replicas: readonly AnyReplica[]): Fleet {
   const holdings = new Map(replicas.map(({ id, holding }) => [id, holding]));
@@ -230,15 +264,15 @@ function fleetOf(replicas: readonly AnyReplica[]): Fleet {
 describe("choose() among any replicas", () => {
   test("takes no dead one, and none that drains while another lives, the same at all gateways", () => {
     fc.assert(
-      fc.property(anyReplicas, anyHint, anyDead, (replicas, { at, ...hint }, deadAt) => {
+      fc.property(fc.oneof(anyReplicasAndHint, stepBegun), anyDead, ([replicas, any], deadAt) => {
         const dead = new Set(deadAt.flatMap((place) => replicas[place]?.id ?? []));
         const living = replicas.filter(({ id }) => !dead.has(id));
-        const replicaId = at === null ? undefined : (replicas[at]?.id ?? "gone");
+        const hint = hintFor(replicas, any);
         const choiceOf = (all: typeof replicas, except: ReadonlySet<string>) =>
           choose({
             image: IMAGE,
             fleet: fleetOf(all),
-            group: group({ ...hint, replicaId }),
+            group: hint,
             except,
           });
         // One does not answer, and later the registry has it not any more.

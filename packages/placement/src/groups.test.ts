@@ -127,10 +127,11 @@ describe("choose() with createGroups()", () => {
       replicas: fc.integer({ min: 1, max: 12 }),
       images: fc.integer({ min: 1, max: 40 }),
       groupSize: fc.integer({ min: 1, max: 24 }),
+      found: fc.double({ min: 0, max: 1, noNaN: true }),
       seed: fc.array(fc.nat(), { minLength: 20, maxLength: 20 }),
     });
     fc.assert(
-      fc.property(step, ({ replicas: count, images, groupSize, seed }) => {
+      fc.property(step, ({ replicas: count, images, groupSize, found, seed }) => {
         const replicas = Array.from({ length: count }, (_, index) => {
           return { id: `r${index}`, engineId: `e${index}`, weight: 1, load: 0, draining: false };
         });
@@ -146,12 +147,15 @@ describe("choose() with createGroups()", () => {
             key: ((seed[index % 20] ?? 0) * (index + 1)) % 1009,
           }))
           .toSorted((a, b) => a.key - b.key);
+        // As with homes that have some images: room is kept for those.
+        const isFound = (name: string): boolean => names.indexOf(name) < images * found;
         // The first step teaches, the second is looked at.
         for (const now of [0, 1_000]) {
           const fleet = createFleet({ replicas, ring, holding: () => "nothing" });
           const went = new Map<string, Set<string>>();
           for (const { name } of shuffled) {
             const moment = { now, totalLoad: fleet.totalLoad() };
+            if (groups.hint(name, moment).replicaId === undefined) groups.began(isFound(name));
             const group = groups.hint(name, moment);
             const id = choose({ image: name, fleet, group })?.replicaId ?? "";
             groups.started(name, id, moment);

@@ -19,7 +19,7 @@ export type Change =
   | { kind: "group"; image: string; replicaId: string }
   /** The gateway has placed these since it told last. */
   | { kind: "starts"; gatewayId: string; starts: readonly PlacedStarts[] }
-  /** The operator's wish has changed. */
+  /** The operator's wish has changed, or it was said once more that there is none. */
   | { kind: "drain"; replicaId: string; draining: boolean }
   /** Images were pinned or unpinned: `pins` tells which there are. */
   | { kind: "pins" }

@@ -86,7 +86,7 @@ function replicaMethods(deps: Deps, replicas: MemoryEntries, inventories: Memory
     replicasOfEngine: (engineId) => open(() => engines.get(engineId)?.ids() ?? []),
     setDraining: (replicaId, draining) =>
       open(() => {
-        if (drains.has(replicaId) === draining) return;
+        if (draining && drains.has(replicaId)) return;
         if (draining) drains.add(replicaId);
         else drains.delete(replicaId);
         changes.notify({ kind: "drain", replicaId, draining });

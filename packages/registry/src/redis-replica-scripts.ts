@@ -32,12 +32,15 @@ redis.call('ZREM', KEYS[3], ARGV[1])
 redis.call('DEL', KEYS[1], KEYS[2])
 tell(ARGV[3], '{"kind":"left","replicaId":' .. cjson.encode(ARGV[1]) .. '}')`,
   },
-  /** drains | id, 'true' or 'false', channel */
+  /**
+   * drains | id, 'true' or 'false', channel. That it is not wished is always told: a replica may be about to write again
+   * what was wished before all was lost.
+   */
   setDraining: {
     numberOfKeys: 1,
     lua: `${TELL}
-local command = ARGV[2] == 'true' and 'SADD' or 'SREM'
-if redis.call(command, KEYS[1], ARGV[1]) == 0 then return end
+local isWished = ARGV[2] == 'true'
+if redis.call(isWished and 'SADD' or 'SREM', KEYS[1], ARGV[1]) == 0 and isWished then return end
 tell(ARGV[3], '{"kind":"drain","replicaId":' .. cjson.encode(ARGV[1]) .. ',"draining":' .. ARGV[2] .. '}')`,
   },
   /** group | image, replica id, ttlMs, the replica to replace or '', channel → the replica that has it */

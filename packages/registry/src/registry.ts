@@ -38,7 +38,10 @@ export interface Registry {
   /** Ids that announced themselves with the engine within the last 7 days, those that are gone included, by id. */
   replicasOfEngine(engineId: string): Promise<string[]>;
 
-  /** The operator's wish that the replica gets no new starts. It stays until it is taken back, whatever the replica does. */
+  /**
+   * The operator's wish that the replica gets no new starts. It stays until it is taken back, whatever the replica does.
+   * That it is taken back is told (`onChange`) even where there was none.
+   */
   setDraining(replicaId: string, draining: boolean): Promise<void>;
   /** The ids of which draining is wished, whether they are there or not. */
   drains(): Promise<ReadonlySet<string>>;

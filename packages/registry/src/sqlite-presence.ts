@@ -97,7 +97,7 @@ function drains({ db, open, changes }: Deps): Drains {
     setDraining: (replicaId, draining) =>
       open(() => {
         const done = (draining ? add : remove).run(replicaId);
-        if (done.changes !== 0) changes.notify({ kind: "drain", replicaId, draining });
+        if (done.changes !== 0 || !draining) changes.notify({ kind: "drain", replicaId, draining });
       }),
     drains: () => open(() => new Set(list.all().map((row) => String(row["replica_id"])))),
   };
