@@ -12,7 +12,7 @@ const DISK_MIB = 340;
 const IMAGE_MIB = 18;
 /** Three times as many as there is room for beside the others, below the high mark. */
 const IMAGES = Array.from({ length: 18 }, (_, at) => `image-${at}`);
-const AT_ONCE = 3;
+const AT_ONCE = 2;
 
 const resources = new AsyncDisposableStack();
 let engine: OwnEngine;

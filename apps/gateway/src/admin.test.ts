@@ -35,6 +35,7 @@ describe("GET /replicas", () => {
 
   test("shows one that is gone, and since when", async () => {
     await using fixture = await createGatewayFixture({ replicas: ["one", "two", "three"] });
+    await fixture.replica("two").kill();
     await fixture.registry.withdraw("two", "");
     await fixture.gateway.refresh();
     fixture.pass(40_000);

@@ -101,6 +101,8 @@ async function serve({ config, log, shutdown, registry, keys, replicaId }: Parts
   const joined = Promise.withResolvers<void>();
   const server = await listen({
     fetch: async (request, env) => {
+      // Of itself the replica asks before it has joined.
+      if (new URL(request.url).pathname === "/health") return replica.app.fetch(request, env);
       await joined.promise;
       return gateway.app.fetch(request, env);
     },

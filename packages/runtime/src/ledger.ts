@@ -239,7 +239,11 @@ export function createLedger(options: LedgerOptions): Ledger {
     },
     ended: (id) => endedOnes.get(id),
     async retry() {
-      for (const record of stoppedElsewhere.values()) await endElsewhere(record);
+      for (const record of stoppedElsewhere.values()) {
+        await endElsewhere(record);
+        // The others fare no better now.
+        if (stoppedElsewhere.has(record.id)) break;
+      }
       const [first, ...others] = unsaved.keys();
       if (first === undefined) return;
       // One that is refused says enough of a registry that is away.
