@@ -130,6 +130,23 @@ describe("createDirectory()", () => {
     expect([...directory.snapshot().replicas.keys()]).toEqual(["two"]);
   });
 
+  test("counts no absence of a replica that the registry lacks as long as it answers", async () => {
+    const answering = new Set(["one"]);
+    const { registry, directory, pass } = create(answering);
+    for (const id of ["one", "two"]) await registry.announce(replica(id), 1e9);
+    await pass(0);
+    await registry.withdraw("one", "");
+    const absences: number[] = [];
+    for (let second = 0; second < 20; second += 1) {
+      await pass(1_000);
+      absences.push(directory.absentMs("one"));
+    }
+    expect(new Set(absences)).toEqual(new Set([0]));
+    answering.clear();
+    await pass(10_000);
+    expect(directory.absentMs("one")).toBeGreaterThanOrEqual(5_000);
+  });
+
   test("is unsettled for ten seconds, at first and after many vanished, but not after one", async () => {
     const { registry, directory, pass } = create();
     for (const id of ["one", "two", "three"]) await registry.announce(replica(id), 1e9);

@@ -20,8 +20,8 @@ export interface Directory {
   /** The replicas that were there within the last day and are not any more, with what they last said. */
   absent(): readonly ReplicaInfo[];
   /**
-   * Milliseconds since the registry first answered without that replica; 0 while it is there. One that was never there
-   * counts from the first answer of the registry.
+   * Milliseconds since the registry first answered without that replica; 0 while it is there, or answers itself. One that
+   * was never there counts from the first answer of the registry.
    */
   absentMs(replicaId: string): number;
   /**
@@ -148,8 +148,8 @@ export function createDirectory({
     }
     for (const id of alive) {
       const absence = absences.get(id);
-      // It is not gone as long as it answers.
-      if (absence) Object.assign(absence, { since: now, heldUntil: now + HOLD_MS });
+      // It is not gone as long as it answers: its absence begins with the next question, if that finds nobody.
+      if (absence) Object.assign(absence, { since: now + HOLD_MS, heldUntil: now + HOLD_MS });
     }
     leavers.clear();
     if (isLoss && gone.length > 0) unsettle();
@@ -267,7 +267,7 @@ export function createDirectory({
       // A replica that the registry's own absence hides is not gone longer for it.
       const now = away ? lastAnswerAt : clock.now();
       const absence = absences.get(replicaId);
-      if (absence) return now - absence.since;
+      if (absence) return Math.max(0, now - absence.since);
       if (firstAnswerAt === undefined || snapshot.replicas.has(replicaId)) return 0;
       return now - firstAnswerAt;
     },
