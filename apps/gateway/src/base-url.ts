@@ -1,5 +1,5 @@
 import type { ReplicaInfo } from "@remote-runtime/registry";
-import { originOf, type RequestHead } from "@remote-runtime/server";
+import { originOf, type Origin, type RequestHead } from "@remote-runtime/server";
 
 /**
  * `direct`: clients reach the replicas themselves. `gateway`: they reach only this gateway, which passes bytes on.
@@ -22,11 +22,7 @@ export function baseUrlOf(
   request: RequestHead,
   { replica, routing, publicUrl }: BaseUrlOptions,
 ): string {
-  const { protocol, host, hostname } = originOf(request, {
-    protocol: "http",
-    host: "localhost",
-    hostname: "localhost",
-  });
+  const { protocol, host, hostname } = knownOriginOf(request);
   switch (routing) {
     case "direct":
       return replica.publicUrl ?? `http://${hostname}:${replica.publicPort}`;
@@ -34,4 +30,16 @@ export function baseUrlOf(
     case "local":
       return publicUrl ?? `${protocol}://${host}`;
   }
+}
+
+const NOWHERE: Origin = { protocol: "http", host: "localhost", hostname: "localhost" };
+/** Of one request several questions are asked, and of one connection's thousands of requests the same one. */
+const origins = new WeakMap<RequestHead, Origin>();
+
+function knownOriginOf(request: RequestHead): Origin {
+  const known = origins.get(request);
+  if (known) return known;
+  const origin = originOf(request, NOWHERE);
+  origins.set(request, origin);
+  return origin;
 }

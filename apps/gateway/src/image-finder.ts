@@ -13,14 +13,16 @@ import type { ReplicaCaller } from "./replica-caller.ts";
 
 type Answer = RouteOutput<Routes["imageExists"]>;
 
+export type KnownImage = { held: HeldImage; url: string };
+
 export interface ImageFinder {
   /**
    * Whether the image exists, and the URL of the replica that a start of it would go to. What no replica is known to hold
    * is asked of that one before it is denied. One that cannot answer is passed over, as it would be by a start.
    */
   find(image: string, context: CallContext): Promise<Answer>;
-  /** The same of a canonical reference, if it can be said from the inventories alone. */
-  known(image: string, request: RequestHead): Answer | undefined;
+  /** What `imageAnswer` makes the same of, for a canonical reference, if it can be said from the inventories alone. */
+  known(image: string, request: RequestHead): KnownImage | undefined;
 }
 
 export function createImageFinder({
@@ -48,7 +50,7 @@ export function createImageFinder({
       try {
         const replica = placer.preview(image);
         const there = held(image, replica.id);
-        return there && answerOf(there, caller.baseUrl(replica, request));
+        return there && { held: there, url: caller.baseUrl(replica, request) };
       } catch {
         // No image, or no replica: `find` says so.
         return undefined;
@@ -64,7 +66,7 @@ export function createImageFinder({
         const replica = placer.preview(name, { except: passedOver, last });
         const url = caller.baseUrl(replica, context.request);
         const there = held(name, replica.id);
-        if (there) return answerOf(there, url);
+        if (there) return imageAnswer({ held: there, url });
         try {
           const input = { query: { image } };
           const answer = await caller.call({ replica, route: "imageExists", input, context });
@@ -79,7 +81,7 @@ export function createImageFinder({
   };
 }
 
-function answerOf({ createdAt, sizeBytes }: HeldImage, url: string): Answer {
+export function imageAnswer({ held: { createdAt, sizeBytes }, url }: KnownImage): Answer {
   const upload_time = new Date(createdAt).toISOString();
   return { exists: true, image: { upload_time, image_size_bytes: sizeBytes }, url };
 }

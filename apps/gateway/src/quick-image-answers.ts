@@ -1,13 +1,16 @@
 import { canonicalReference } from "@remote-runtime/image";
 import { bearerOf } from "@remote-runtime/protocol";
 import type { Keyring, Metrics, QuickAnswers, QuickHeaders } from "@remote-runtime/server";
-import type { ImageFinder } from "./image-finder.ts";
+import { imageAnswer, type ImageFinder, type KnownImage } from "./image-finder.ts";
 
 const START = "/image_exists?image=";
 /** What would not be one plain value: more parameters, or characters that are read in more than one way. */
 const UNUSUAL = /[&;#\s]/;
 const MAX_CHARACTERS = 512;
 const MOST_KEPT = 5_000;
+
+/** What was asked for, and what was last said of it: to put that into words costs as much as to find it. */
+type Asked = { readonly image: string; said?: { of: KnownImage; text: string } };
 
 /**
  * Answers `GET /image_exists` for images that some replica is known to hold: clients ask it before every start. All else,
@@ -22,7 +25,7 @@ export function createQuickImageAnswers({
   finder: Pick<ImageFinder, "known">;
   metrics: Metrics;
 }): QuickAnswers {
-  const imageOf = createImageReader();
+  const askedBy = createTargetReader();
 
   return {
     start: START,
@@ -32,26 +35,49 @@ export function createQuickImageAnswers({
       // The connection is plain HTTP; a proxy in front of it tells of another protocol by its header.
       const request = { url: "http://localhost/", headers };
       return function read(target) {
-        const image = imageOf(target);
-        const answer = image === undefined ? undefined : finder.known(image, request);
-        return answer && JSON.stringify(answer);
+        const asked = askedBy(target);
+        const known = asked && finder.known(asked.image, request);
+        return known && textOf(asked, known);
       };
     },
   };
 }
 
-/** Reads the canonical reference from a URL, and keeps the latest ones: a few thousand are asked for again and again. */
-function createImageReader(): (url: string) => string | undefined {
-  let latest = new Map<string, string>();
+function textOf(asked: Asked, known: KnownImage): string {
+  const { said } = asked;
+  if (said && isSame(said.of, known)) return said.text;
+  const text = JSON.stringify(imageAnswer(known));
+  asked.said = { of: known, text };
+  return text;
+}
+
+function isSame(one: KnownImage, other: KnownImage): boolean {
+  const { createdAt, sizeBytes } = one.held;
+  return (
+    createdAt === other.held.createdAt &&
+    sizeBytes === other.held.sizeBytes &&
+    one.url === other.url
+  );
+}
+
+/** Reads the canonical reference from a target, and keeps the latest ones: a few thousand are asked for again and again. */
+function createTargetReader(): (target: string) => Asked | undefined {
+  let latest = new Map<string, Asked>();
   let earlier = latest;
-  return function imageOf(url) {
-    const known = latest.get(url) ?? earlier.get(url);
-    const image = known ?? readImage(url.slice(START.length));
-    if (image === undefined || latest.has(url)) return image;
+  return function askedBy(target) {
+    const known = latest.get(target);
+    if (known) return known;
+    const asked = earlier.get(target) ?? readTarget(target);
+    if (!asked) return undefined;
     if (latest.size === MOST_KEPT) [earlier, latest] = [latest, new Map()];
-    latest.set(url, image);
-    return image;
+    latest.set(target, asked);
+    return asked;
   };
+}
+
+function readTarget(target: string): Asked | undefined {
+  const image = readImage(target.slice(START.length));
+  return image === undefined ? undefined : { image };
 }
 
 function readImage(text: string): string | undefined {
