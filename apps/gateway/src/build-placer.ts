@@ -1,6 +1,7 @@
 import { canonicalReference } from "@remote-runtime/image";
 import type { Registry, ReplicaInfo } from "@remote-runtime/registry";
 import type { ReceivedBuild } from "@remote-runtime/server";
+import { BUILD_GROUP } from "./build-group.ts";
 import type { Directory } from "./directory.ts";
 import type { Placer, PlaceOptions } from "./placer.ts";
 
@@ -10,8 +11,6 @@ export type BuildPlacer = (
   options: PlaceOptions,
 ) => Promise<ReplicaInfo>;
 
-/** Begins the names of what gateways agree on, beside images, which have no space in theirs. */
-export const BUILD_GROUP = "build ";
 /** Clients wait so long for a build. */
 const AGREED_MS = 30 * 60_000;
 /** Others may agree on something else meanwhile. */

@@ -14,7 +14,7 @@ import {
 } from "@remote-runtime/placement";
 import type { Change, Registry, ReplicaInfo } from "@remote-runtime/registry";
 import type { Clock } from "@remote-runtime/runtime";
-import { BUILD_GROUP } from "./build-placer.ts";
+import { BUILD_GROUP } from "./build-group.ts";
 import type { Directory } from "./directory.ts";
 import { noReplica } from "./no-replica.ts";
 import type { ReplicaCaller } from "./replica-caller.ts";

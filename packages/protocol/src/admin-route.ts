@@ -2,7 +2,7 @@ import { z } from "zod";
 import { pinRoutes } from "./pin-route.ts";
 import { prefetchRoutes } from "./prefetch-route.ts";
 import { single } from "./query.ts";
-import type { Route } from "./route.ts";
+import type { Route } from "./route-shape.ts";
 
 const nothing = z.object({});
 const ReplicaPath = z.object({ replica_id: z.string() });

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { single } from "./query.ts";
-import type { Route } from "./route.ts";
+import type { Route } from "./route-shape.ts";
 
 const MAX_ID_CHARACTERS = 64;
 

@@ -26,17 +26,10 @@ export {
   type ReplicaPrefetchRoutes,
 } from "./prefetch-route.ts";
 export { replicaRoutes, type ReplicaRoutes } from "./replica-route.ts";
-export {
-  routes,
-  type CallContext,
-  type Handlers,
-  type Route,
-  type RouteInput,
-  type RouteName,
-  type RouteOutput,
-  type Routes,
-} from "./route.ts";
+export { routes, type CallContext, type Handlers, type RouteName, type Routes } from "./route.ts";
+export type { Route, RouteInput, RouteOutput } from "./route-shape.ts";
 export { RuntimeObject } from "./runtime-object.ts";
 export { shellWords } from "./shell-words.ts";
 export { Dialect, RuntimeSpec, UrlForm } from "./spec.ts";
-export { sessionIdOf, specOf, StartRequest } from "./start-request.ts";
+export { sessionIdOf, specOf } from "./spec-of.ts";
+export { StartRequest } from "./start-request.ts";

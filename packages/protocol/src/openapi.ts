@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Route } from "./route.ts";
+import type { Route } from "./route-shape.ts";
 import { RuntimeObject } from "./runtime-object.ts";
 import { StartRequest } from "./start-request.ts";
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { Images } from "./prefetch-route.ts";
-import type { Route } from "./route.ts";
+import type { Route } from "./route-shape.ts";
 
 const nothing = z.object({});
 const count = z.number().int();

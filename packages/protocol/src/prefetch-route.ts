@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { PREFETCH_ID } from "./prefetch-id.ts";
-import type { Route } from "./route.ts";
+import type { Route } from "./route-shape.ts";
 
 /** In one call; longer lists come in several, under one id. */
 export const MOST_PREFETCH_IMAGES = 10_000;

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { buildRoutes } from "./build-route.ts";
 import { many, single } from "./query.ts";
+import type { Route, RouteInput, RouteOutput } from "./route-shape.ts";
 import { RuntimeObject } from "./runtime-object.ts";
 import { StartRequest } from "./start-request.ts";
 
@@ -156,36 +157,8 @@ export const routes = {
   },
 } as const satisfies Record<string, Route>;
 
-/**
- * One endpoint. `/sessions/batch` stands before `/sessions/:session_id`: the first match wins. `params` reads the named
- * parts of the path as strings; `query` reads a list of values for each name, as a name can be repeated (`single` and
- * `many` take it apart).
- */
-export type Route = {
-  /** One sentence for the API's documentation. */
-  summary?: string;
-  method: "GET" | "POST";
-  path: string;
-  status: 200 | 201 | 202;
-  auth: boolean;
-  params: z.ZodType;
-  query: z.ZodType;
-  body: z.ZodType;
-  /** Of an upload, which may be larger than memory: what its form holds. The handler reads it from the request itself. */
-  form?: z.ZodType;
-  output: z.ZodType;
-};
-
 export type Routes = typeof routes;
 export type RouteName = keyof Routes;
-
-/** What a handler is given, parsed. */
-export type RouteInput<R extends Route> = {
-  params: z.output<R["params"]>;
-  query: z.output<R["query"]>;
-  body: z.output<R["body"]>;
-};
-export type RouteOutput<R extends Route> = z.input<R["output"]>;
 
 /** Who asks, and what the request itself says. `owner` is the name of the API key, empty where the route needs none. */
 export type CallContext = {

@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import { describeIssues } from "./describe-issues.ts";
 import { RuntimeSpec } from "./spec.ts";
 import { START_FIXTURES } from "./start-fixture.ts";
-import { sessionIdOf, specOf, StartRequest } from "./start-request.ts";
+import { sessionIdOf, specOf } from "./spec-of.ts";
+import { StartRequest } from "./start-request.ts";
 
 const parse = (body: object) => StartRequest.parse({ image: "python:3", ...body });
 

@@ -1,9 +1,7 @@
 import { z } from "zod";
 import { kindOf } from "./describe-issues.ts";
-import { dialectOf } from "./dialect.ts";
 import { ServiceError } from "./error.ts";
 import { shellWords } from "./shell-words.ts";
-import type { RuntimeSpec } from "./spec.ts";
 
 const MAX_IMAGE_CHARACTERS = 512;
 const MAX_SESSION_ID_CHARACTERS = 4096;
@@ -17,8 +15,6 @@ const MAX_ENVIRONMENT_ENTRIES = 4096;
 const MAX_ENVIRONMENT_BYTES = 1024 * 1024;
 /** The engine takes no larger user or group ids. */
 const MAX_ID = 2 ** 31 - 1;
-const MIN_RESOURCE_FACTOR = 0.1;
-const MAX_RESOURCE_FACTOR = 64;
 
 /** No argument, name or path of a process can hold a NUL. */
 const NO_NUL = { error: "contains a NUL character" };
@@ -138,34 +134,6 @@ export const StartRequest = z.object({
     .transform((paths) => paths && [...new Set(paths)]),
 });
 export type StartRequest = z.infer<typeof StartRequest>;
-
-/** What is asked for, in one shape for all clients. `resource_factor` is clamped to 0.1 … 64, never refused. */
-export function specOf(request: StartRequest): RuntimeSpec {
-  return {
-    image: request.image,
-    dialect: dialectOf(request),
-    command: request.command ?? null,
-    workingDir: request.working_dir ?? null,
-    environment: request.environment ?? {},
-    resourceFactor: Math.min(
-      Math.max(request.resource_factor ?? 1, MIN_RESOURCE_FACTOR),
-      MAX_RESOURCE_FACTOR,
-    ),
-    runtimeClass: request.runtime_class ?? null,
-    runAsUser: request.run_as_user ?? null,
-    runAsGroup: request.run_as_group ?? null,
-    fsGroup: request.fs_group ?? null,
-    imagePullPolicy: request.image_pull_policy ?? "IfNotPresent",
-    idleTimeoutSeconds: request.idle_timeout ?? null,
-    maxAgeSeconds: request.max_age ?? null,
-    inject: request.inject ?? null,
-  };
-}
-
-/** The caller's name for the runtime; some callers send none, or under the old name. */
-export function sessionIdOf(request: StartRequest, newId: () => string): string {
-  return request.session_id ?? request.runtime_id ?? newId();
-}
 
 function bytesOf(parts: readonly string[]): number {
   // One more for the NUL that ends each.

@@ -2,7 +2,7 @@ import { createAgenda } from "./agenda.ts";
 import { createDisk } from "./disk.ts";
 import { createReplica, type Job, type Replica } from "./replica.ts";
 import type { PolicyResult } from "./result.ts";
-import { createRouter } from "./router.ts";
+import { createRouter } from "./create-router.ts";
 import type { Churn, Policy, Scenario } from "./scenario.ts";
 import { createTally } from "./tally.ts";
 import { type Rollout, workloadOf } from "./workload.ts";
