@@ -67,7 +67,7 @@ test("a gateway has it built by a replica: both know the build and the image, an
     });
   }
   const exists = () => gateway.api.get(`/image_exists?image=${tag}`);
-  const answer = await until(exists, (seen) => seen.text.includes("true"), { deadlineMs: 1_000 });
+  const answer = await until(exists, (seen) => seen.text.includes("true"), { deadlineMs: 10_000 });
   expect(answer.json()).toMatchObject({ exists: true });
   const log = await gateway.api.get(`/build_logs?build_id=${build_id}`);
   expect(log.json()).toHaveProperty("log", expect.stringContaining(marker));

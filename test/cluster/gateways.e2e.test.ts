@@ -87,7 +87,7 @@ test("a replica that is drained at one gateway gets no more starts from either, 
   await until(
     () => replicaStates(other.api),
     (states) => states.some(({ id, state }) => id === drained.id && state === "draining"),
-    { deadlineMs: 2_000, what: "the other gateway knowing it" },
+    { deadlineMs: 10_000, what: "the other gateway knowing it" },
   );
   const started = await Promise.all(
     [...gateways, ...gateways, ...gateways].map(({ api }) => api.start(stubStart(image))),

@@ -49,7 +49,7 @@ async function drain({ gateways }: Cluster, id: string): Promise<void> {
     await until(
       () => replicaStates(api),
       (states) => states.some((each) => each.id === id && each.state === "draining"),
-      { deadlineMs: 2_000, what: "every gateway knowing that it drains" },
+      { deadlineMs: 10_000, what: "every gateway knowing that it drains" },
     );
   }
 }

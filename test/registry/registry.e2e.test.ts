@@ -158,9 +158,9 @@ test("a registry that does not answer is waited for once, for seconds, and then 
       expect(await exists(first, `${prefix}/${name}:1`)).toMatchObject({ exists: false });
       return performance.now() - began;
     };
-    expect(await timed("unasked")).toBeLessThan(6_000);
-    expect(await timed("unasked")).toBeLessThan(1_000);
-    expect(await timed("other")).toBeLessThan(1_000);
+    expect(await timed("unasked")).toBeLessThan(9_000);
+    expect(await timed("unasked")).toBeLessThan(3_000);
+    expect(await timed("other")).toBeLessThan(3_000);
   } finally {
     await registry.unpause();
   }

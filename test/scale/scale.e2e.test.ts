@@ -20,7 +20,7 @@ const RUNTIMES_EACH = 100;
 const MOST_MEMORY_MB = 300;
 const AT_ONCE = 10;
 /** What a change in the registry may take to be known at every gateway. */
-const KNOWN_MS = 1_000;
+const KNOWN_MS = 3_000;
 
 /** For all inventories to be read again, on a machine that has other things to do. */
 const REPUBLISHED_MS = 30_000;

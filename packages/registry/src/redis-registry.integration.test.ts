@@ -10,6 +10,10 @@ import { createRedisRegistry } from "./redis-registry.ts";
 const A = "abcdaaaaaaaaaaaa";
 const B = "abcdbbbbbbbbbbbb";
 const KEY = { owner: "default", sessionId: "s" };
+/** Redis is waited for for 1 s: longer than once and shorter than twice … */
+const ONCE_MS = 1_900;
+/** … and not at all. */
+const AT_ONCE_MS = 900;
 
 let shared: TestRedis;
 beforeAll(async () => {
@@ -139,14 +143,14 @@ test("a killed Redis is unavailable at once, and works again when it is back, th
   await eventually(async () => {
     const { error, tookMs } = await failureOf(registry.claimSession(KEY, A));
     expect(error).toMatchObject({ code: "unavailable" });
-    expect(tookMs).toBeLessThan(1200);
+    expect(tookMs).toBeLessThan(ONCE_MS);
   });
   const next = await failureOf(registry.replicas());
   expect(next.error).toMatchObject({
     code: "unavailable",
     message: expect.stringMatching(/127\.0\.0\.1/),
   });
-  expect(next.tookMs).toBeLessThan(100);
+  expect(next.tookMs).toBeLessThan(AT_ONCE_MS);
   called.mockClear();
 
   await redis.restart();
@@ -177,14 +181,14 @@ test("a Redis that stops answering is unavailable within a second, then at once 
       code: "unavailable",
       message: expect.stringMatching(/no answer within 1000 ms/),
     });
-    expect(tookMs).toBeLessThan(1300);
+    expect(tookMs).toBeLessThan(ONCE_MS);
   }
   const next = await failureOf(registry.sessionHolder(KEY));
   expect(next.error).toMatchObject({
     code: "unavailable",
     message: expect.stringMatching(/no answer within 1000 ms/),
   });
-  expect(next.tookMs).toBeLessThan(100);
+  expect(next.tookMs).toBeLessThan(AT_ONCE_MS);
 
   await redis.unpause();
   await eventually(async () => expect(await registry.sessionHolder(KEY)).toBe(A));
@@ -202,7 +206,7 @@ test("createRedisRegistry() makes its first call wait while it connects, and fai
     code: "unavailable",
     message: expect.stringMatching(/ECONNREFUSED/),
   });
-  expect(tookMs).toBeLessThan(1300);
+  expect(tookMs).toBeLessThan(ONCE_MS);
   await redis.restart();
   await eventually(async () => expect(await registry.replicas()).toEqual([]));
   await registry.close();
