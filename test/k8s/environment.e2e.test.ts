@@ -20,6 +20,7 @@ const ofTheContainer: Record<App, readonly string[]> = {
     "PUBLIC_URL",
     "PUBLIC_PORT",
     "INTERNAL_URL",
+    "DOCKER_CONFIG",
     "DOCKER_HOST",
   ],
 };

@@ -17,6 +17,8 @@ const { apiKeys, choice, integer, port, portRange, seconds, text, url } = envVal
 const sandboxShape = {
   /** Read by the Docker client itself. Unset: the local socket. */
   DOCKER_HOST: dockerHost().optional(),
+  /** The folder of the `config.json` that `docker login` writes. Unset: `~/.docker`. */
+  DOCKER_CONFIG: text("/root/.docker").optional(),
   /** `auto`: found out at start. */
   SANDBOX_REACH: choice(["auto", "bridge", "network", "published"]).default("auto"),
   SANDBOX_NETWORK: text("openhands-sandboxes").default("openhands-sandboxes"),

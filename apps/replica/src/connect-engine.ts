@@ -15,7 +15,7 @@ import type { EngineDescription } from "@remote-runtime/runtime";
 import type { Log } from "@remote-runtime/server";
 import { bindAddressOf } from "./bind-address.ts";
 import type { SandboxConfig } from "./config.ts";
-import { ownCredentialOf } from "./registry-setting.ts";
+import { credentialSourceOf } from "./registry-setting.ts";
 import { waitForEngine } from "./wait-for-engine.ts";
 
 /** A replica's engine, and how the two reach each other. */
@@ -62,7 +62,7 @@ export async function connectEngine(options: ConnectEngineOptions): Promise<Conn
     network: sandboxNetwork,
     // HOST is about this machine, or this container; clients come to the engine's.
     publishAddress: self?.ownNetwork || remote !== undefined ? "" : bindAddress,
-    credentials: { own: ownCredentialOf(config) },
+    credentials: credentialSourceOf(config),
     log,
   });
   const description = await engine.describe();

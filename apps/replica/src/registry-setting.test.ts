@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { readReplicaConfig } from "./config.ts";
-import { ownCredentialOf, registryPrefixOf } from "./registry-setting.ts";
+import { credentialSourceOf, registryPrefixOf } from "./registry-setting.ts";
 
 const read = (more: Record<string, string>) =>
   readReplicaConfig({ API_KEYS: "key", REDIS_URL: "redis://localhost", ...more });
@@ -30,6 +30,7 @@ test.each([
   [{ REGISTRY: "http://registry.example.com" }, /without http:\/\//],
   [{ REGISTRY: "openhands" }, /no registry's host: one has a dot or a port, e\.g\. REGISTRY=/],
   [{ REGISTRY: "r.test/Team" }, /upper-case/],
+  [{ REGISTRY: "r.test/a", REGISTRY_PREFIX: "r.test/ab" }, /let it begin with r\.test\/a\/$/m],
   [{ REGISTRY: "r.test", REGISTRY_USERNAME: "ann" }, /REGISTRY_USERNAME needs REGISTRY_PASSWORD/],
   [{ REGISTRY_USERNAME: "ann", REGISTRY_PASSWORD: "secret" }, /need REGISTRY, whose they are/],
 ])("%j is refused with what is wrong", (env, problem) => {
@@ -47,12 +48,13 @@ test("REGISTRY_PASSWORD is never shown", () => {
   expect(message).not.toContain("hush");
 });
 
-test("ownCredentialOf() is the credential for REGISTRY's host", () => {
+test("credentialSourceOf() is the credential for REGISTRY's host, and where Docker keeps the others", () => {
   const env = { REGISTRY: "r.test:5000/team", REGISTRY_USERNAME: "ann", REGISTRY_PASSWORD: "hush" };
-  expect(ownCredentialOf(read(env))).toEqual({
-    registry: "r.test:5000",
-    username: "ann",
-    password: "hush",
-  });
-  expect(ownCredentialOf(read({ REGISTRY: "r.test" }))).toBeUndefined();
+  const own = { registry: "r.test:5000", username: "ann", password: "hush" };
+  expect(credentialSourceOf(read(env))).toEqual({ own });
+  expect(credentialSourceOf(read({ REGISTRY: "r.test" }))).toEqual({});
+  const DOCKER_CONFIG = "/run/docker";
+  const configFile = "/run/docker/config.json";
+  expect(credentialSourceOf(read({ DOCKER_CONFIG }))).toEqual({ configFile });
+  expect(credentialSourceOf(read({ ...env, DOCKER_CONFIG }))).toEqual({ configFile, own });
 });

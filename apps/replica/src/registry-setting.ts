@@ -1,6 +1,7 @@
 import type { CredentialSource } from "@remote-runtime/docker";
 import { canonicalReference, type Mirror } from "@remote-runtime/image";
 import { ServiceError } from "@remote-runtime/protocol";
+import { join } from "node:path";
 import { z } from "zod";
 
 /** `host[:port][/folder]`, as a piece of an environment schema. */
@@ -42,6 +43,8 @@ export type RegistryConfig = {
   REGISTRY_USERNAME?: string | undefined;
   REGISTRY_PASSWORD?: string | undefined;
   REGISTRY_PREFIX?: string | undefined;
+  /** The folder of Docker's own `config.json`. */
+  DOCKER_CONFIG?: string | undefined;
 };
 
 /** What clients are to begin the names of images with that they build. */
@@ -49,17 +52,25 @@ export function registryPrefixOf({ REGISTRY, REGISTRY_PREFIX }: RegistryConfig):
   return REGISTRY_PREFIX ?? REGISTRY ?? "localhost/openhands";
 }
 
-/** The credential for REGISTRY, where it is not Docker's own configuration that has it. */
-export function ownCredentialOf(config: RegistryConfig): CredentialSource["own"] {
+/** The credential for REGISTRY, and Docker's own configuration for all that it is not for. */
+export function credentialSourceOf(config: RegistryConfig): CredentialSource {
   const { REGISTRY, REGISTRY_USERNAME: username, REGISTRY_PASSWORD: password } = config;
-  if (REGISTRY === undefined || username === undefined || password === undefined) return undefined;
-  return { registry: registryHostOf(REGISTRY), username, password };
+  const { DOCKER_CONFIG: folder } = config;
+  const docker = folder === undefined ? {} : { configFile: join(folder, "config.json") };
+  if (REGISTRY === undefined || username === undefined || password === undefined) return docker;
+  return { ...docker, own: { registry: registryHostOf(REGISTRY), username, password } };
 }
 
-/** A credential has two halves, and somebody to show it to. */
+/** A credential has two halves, and somebody to show it to; what clients build is below where it is pushed to. */
 export function registryProblems(config: RegistryConfig): string[] {
   const { REGISTRY, REGISTRY_USERNAME: username, REGISTRY_PASSWORD: password } = config;
+  const { REGISTRY_PREFIX: prefix } = config;
   const problems: string[] = [];
+  if (REGISTRY !== undefined && prefix !== undefined && !`${prefix}/`.startsWith(`${REGISTRY}/`)) {
+    problems.push(
+      `REGISTRY_PREFIX ${prefix} is not below REGISTRY ${REGISTRY}: what clients build there would not be pushed; leave it out, or let it begin with ${REGISTRY}/`,
+    );
+  }
   if (username === undefined && password === undefined) return problems;
   if (username === undefined) problems.push("REGISTRY_PASSWORD needs REGISTRY_USERNAME beside it");
   if (password === undefined) problems.push("REGISTRY_USERNAME needs REGISTRY_PASSWORD beside it");

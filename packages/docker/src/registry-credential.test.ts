@@ -80,6 +80,14 @@ it("registryCredential() asks the helper of the registry before the general one"
   ]);
 });
 
+it("registryCredential() takes a helper without a name for none", async () => {
+  const auths = { "ghcr.io": { auth: auth("me:token") } };
+  const configFile = await config({ auths, credsStore: "", credHelpers: { "quay.io": "" } });
+  const of = (reference: string) => registryCredential(reference, { configFile });
+  expect(await of("ghcr.io/a/b")).toMatchObject({ username: "me" });
+  expect(await of("quay.io/a/b")).toBeUndefined();
+});
+
 it("registryCredential() is undefined without a config file, and says which file it cannot read", async () => {
   expect(
     await registryCredential("python", { configFile: join(folder, "absent.json") }),

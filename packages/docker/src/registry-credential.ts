@@ -52,8 +52,9 @@ export async function registryCredential(
   }
   const config = await readConfig(configFile);
   if (!config) return undefined;
-  const helper = config.credHelpers[registry] ?? config.credsStore;
-  if (helper !== undefined) {
+  // As for Docker's own client, an empty one is none.
+  const helper = config.credHelpers[registry] ?? config.credsStore ?? "";
+  if (helper !== "") {
     const answer = await askHelper(helper, registry);
     const credential =
       answer === undefined ? undefined : parseHelperAnswer(answer, helper, registry);

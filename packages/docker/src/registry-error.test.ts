@@ -35,6 +35,12 @@ describe("registryError()", () => {
     ["r.test/a:1", "x509: certificate signed by unknown authority"],
     ["python:3", "toomanyrequests: You have reached your unauthenticated pull rate limit."],
     ["r.test/a:1", "received unexpected HTTP status: 503 Service Unavailable"],
+    ["r.test/a:1", "error parsing HTTP 503 response body: unexpected end of JSON input"],
+    ["r.test/a:1", "http2: server sent GOAWAY and closed the connection; LastStreamID=1"],
+    ["r.test/a:1", "http2: client connection force closed via ClientConn.Close"],
+    ["r.test/a:1", "write tcp 10.0.0.2:1->10.0.0.1:443: use of closed network connection"],
+    ["r.test/a:1", "net/http: HTTP/1.x transport connection broken: malformed HTTP response"],
+    ["r.test/a:1", "remote error: tls: internal error"],
   ])("takes a registry that gives no answer on %s for away: %s", (reference, reason) => {
     const error = registryError("pull", new Error(reason), { reference });
     expect(error).toBeInstanceOf(RegistryAwayError);

@@ -6,7 +6,7 @@ import { engineReason, isDiskFull, statusCode } from "./engine-error.ts";
 const ANSWERED =
   /access denied for|access to the resource is denied|unauthorized:|no basic auth|insufficient_scope|manifest unknown|name unknown|manifest for \S+ not found|no matching manifest|repository does not exist/i;
 const UNREACHABLE =
-  /no such host|server misbehaving|dial tcp|connection (refused|reset|lost)|broken pipe|network is unreachable|no route to host|timeout|timed out|deadline exceeded|stream error|TLS handshake|toomanyrequests|too many requests|rate limit|certificate|http: server gave HTTP response|received unexpected HTTP status|bad gateway|service unavailable|internal server error/i;
+  /no such host|server misbehaving|dial tcp|connection (refused|reset|lost|force closed)|GOAWAY|use of closed network connection|transport connection broken|broken pipe|network is unreachable|no route to host|timeout|timed out|deadline exceeded|stream error|TLS handshake|remote error: tls|toomanyrequests|too many requests|rate limit|certificate|http: server gave HTTP response|received unexpected HTTP status|parsing HTTP (408|5\d\d) response|bad gateway|service unavailable|internal server error/i;
 const BROKEN_OFF = /\bEOF\b/;
 const NO_RIGHT =
   /denied|unauthorized|authentication required|no basic auth|insufficient_scope|forbidden/i;
