@@ -47,6 +47,7 @@ function fixture(options: Partial<BuildsOptions> = {}) {
       contextPath: "/context",
       digest: "digest",
       references: ["a:1", "a:2"],
+      baseImages: [],
       useCache: true,
       discard,
       ...changes,
@@ -62,7 +63,9 @@ function fixture(options: Partial<BuildsOptions> = {}) {
 describe("createBuilds()", () => {
   test("keeps what is built on the disk until it is pushed and ten minutes longer, what fails no longer", async () => {
     const release = vi.fn();
-    const keep = vi.fn(() => release);
+    const keep = vi.fn((names: readonly string[]) =>
+      names.length > 0 ? release : () => undefined,
+    );
     const published = Promise.withResolvers<void>();
     const publish = vi.fn(() => published.promise);
     const disk = { ...unboundedDisk, keep };
@@ -80,6 +83,28 @@ describe("createBuilds()", () => {
     running[1]?.fail(new Error("broken"));
     await ended(failed);
     expect(release.mock.calls).toEqual([[600_000], [0]]);
+  });
+
+  test("brings what it begins from before it builds, and keeps it until the end", async () => {
+    const release = vi.fn();
+    const keep = vi.fn((names: readonly string[]) =>
+      names.includes("base") ? release : () => undefined,
+    );
+    const brought = Promise.withResolvers<void>();
+    const bring = vi.fn(() => brought.promise);
+    const { submit, running, ended } = fixture({
+      disk: { ...unboundedDisk, keep },
+      bases: { bring },
+    });
+    const id = submit({ baseImages: ["base"] });
+    expect(bring).toHaveBeenCalledWith(["base"], expect.anything(), expect.anything());
+    expect(running).toEqual([]);
+    brought.resolve();
+    await vi.waitUntil(() => running.length === 1);
+    expect(release).not.toHaveBeenCalled();
+    running[0]?.succeed();
+    await ended(id);
+    expect(release.mock.calls).toEqual([[]]);
   });
 
   test("is a success only when the image is where it is to be had, and else says why not", async () => {

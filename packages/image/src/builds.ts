@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { ServiceError, type BuildStatus } from "@remote-runtime/protocol";
+import type { BaseBringer } from "./base-bringer.ts";
 import type { BuildEngine } from "./build-engine.ts";
 import { createBuildLog, type BuildLog } from "./build-log.ts";
 import { createBuildQueue } from "./build-queue.ts";
@@ -15,6 +16,8 @@ export type BuildRequest = {
   digest: string;
   /** Every name that the image gets, the first one the asked for. */
   references: readonly string[];
+  /** Canonical references of what it begins from, as far as they are known. */
+  baseImages: readonly string[];
   useCache: boolean;
   /** Called once, when the archive is not needed any more. */
   discard: () => Promise<void>;
@@ -48,6 +51,8 @@ export type BuildsOptions = {
   newId: () => string;
   /** Makes room for what is built. Default: there is always room. */
   disk?: ImageDisk;
+  /** Brings what builds begin from. Default: the engine's own builder does. */
+  bases?: BaseBringer | undefined;
   /** Called when the engine has a new image, before the build counts as a success. */
   onBuilt: () => Promise<void>;
   /** Brings the image to where it is to be had, before the build counts as a success. Default: it stays on the engine. */
@@ -75,7 +80,7 @@ const STAYS_MS = 10 * 60_000;
 
 /** Builds images on one engine, `maxBuilds` at a time. What it knows of them ends with the process, as the builds do. */
 export function createBuilds(options: BuildsOptions): Builds {
-  const { engine, folder, timeoutMs, newId, onBuilt, publisher, log } = options;
+  const { engine, folder, timeoutMs, newId, bases, onBuilt, publisher, log } = options;
   const { disk = unboundedDisk, maxWaiting = 100 } = options;
   const queue = createBuildQueue({ maxRunning: options.maxBuilds, maxWaiting });
   const byId = new Map<string, Asked>();
@@ -83,14 +88,17 @@ export function createBuilds(options: BuildsOptions): Builds {
   const closing = new AbortController();
 
   async function run(build: Build, request: BuildRequest): Promise<void> {
-    const { contextPath, references, useCache } = request;
+    const { contextPath, references, baseImages, useCache } = request;
     const deadline = AbortSignal.timeout(timeoutMs);
     const signal = AbortSignal.any([deadline, closing.signal]);
     build.outcome = { status: "WORKING", error: "" };
     const onLog = (text: string): void => build.log.write(text);
     const release = disk.keep(references.map(canonicalReference));
+    const releaseBases = disk.keep(baseImages);
     try {
       signal.throwIfAborted();
+      // Before the build is counted as a writer of its own, for which a pull would have to wait.
+      if (bases) await bases.bring(baseImages, onLog, signal);
       const onWait = (reason: string): void => onLog(`${reason}\n`);
       const id = await disk.within(
         { what: `build of ${build.image}`, onWait, signal },
@@ -106,6 +114,7 @@ export function createBuilds(options: BuildsOptions): Builds {
       build.outcome = outcomeOf(error, build);
       if (build.outcome.status === "INTERNAL_ERROR") log.warn({ err: error }, "a build broke off");
     }
+    releaseBases();
     release(build.outcome.status === "SUCCESS" ? STAYS_MS : 0);
     build.isOver = true;
     active.delete(build.key);
