@@ -27,7 +27,7 @@ export type BuildRequest = {
 export type BuildView = { status: BuildStatus; image: string; error: string };
 
 export interface Builds {
-  /** Throws `unavailable` when no more builds may wait: to be asked before an upload is taken. */
+  /** Throws `too_many_requests` when no more builds may wait: to be asked before an upload is taken. */
   assertRoom(): void;
   /** Answers the build's id at once. While the same archive is built with the same names, that build is joined. */
   submit(request: BuildRequest): string;
