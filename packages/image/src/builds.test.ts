@@ -190,6 +190,36 @@ describe("createBuilds()", () => {
     expect(await ended(waiting)).toMatchObject({ status: "CANCELLED" });
   });
 
+  test("keeps of logs no more than fits: the oldest give way, all but their ends, whatever runs", async () => {
+    const { builds, running, submit, ended } = fixture({ maxBuilds: 4, maxLogBytes: 25 });
+    const ids = ["1", "2", "3", "4"].map((digest) => submit({ digest }));
+    for (const [at, build] of running.entries()) build.onLog(`ten bytes${at}`);
+    for (const at of [1, 3, 2]) {
+      running[at]?.succeed();
+      await ended(ids[at] ?? "");
+    }
+    const logs = (): Promise<unknown[]> => Promise.all(ids.map((id) => builds.log(id, "alice")));
+    const shrunk = "… only the end is kept, as newer logs needed the room\nten bytes";
+    await vi.waitFor(async () =>
+      expect(await logs()).toEqual([
+        { text: "ten bytes0", isCut: false },
+        { text: `${shrunk}1\n`, isCut: true },
+        { text: "ten bytes2", isCut: false },
+        { text: "ten bytes3", isCut: false },
+      ]),
+    );
+    running[0]?.succeed();
+    await ended(ids[0] ?? "");
+    await vi.waitFor(async () =>
+      expect(await logs()).toEqual([
+        { text: "ten bytes0", isCut: false },
+        { text: `${shrunk}1\n`, isCut: true },
+        { text: "ten bytes2", isCut: false },
+        { text: `${shrunk}3\n`, isCut: true },
+      ]),
+    );
+  });
+
   test("keeps the last thousand, with the end of what each has printed", async () => {
     const { builds, running, submit, ended } = fixture({ maxBuilds: 2000 });
     const first = submit();

@@ -48,6 +48,8 @@ export type BuildsOptions = {
   timeoutMs: number;
   /** Logs are kept here. */
   folder: string;
+  /** What the logs of builds that are over may take together: the oldest give way, all but their ends. Default 512 MiB. */
+  maxLogBytes?: number;
   newId: () => string;
   /** Makes room for what is built. Default: there is always room. */
   disk?: ImageDisk;
@@ -67,13 +69,14 @@ type Build = {
   image: string;
   outcome: Outcome;
   log: BuildLog;
-  isOver: boolean;
   /** Ids by which it can be asked for; its log goes with the last of them. */
   asked: number;
 };
 type Asked = { owner: string; build: Build };
 
-const MAX_LOG_BYTES = 16 * 1024 * 1024;
+const MIB = 1024 * 1024;
+/** Of one build. */
+const MOST_LOG_BYTES = 16 * MIB;
 const MOST_KEPT = 1000;
 /** Who waits for a build asks every half minute, and then starts it: until then it may be the only copy. */
 const STAYS_MS = 10 * 60_000;
@@ -81,10 +84,12 @@ const STAYS_MS = 10 * 60_000;
 /** Builds images on one engine, `maxBuilds` at a time. What it knows of them ends with the process, as the builds do. */
 export function createBuilds(options: BuildsOptions): Builds {
   const { engine, folder, timeoutMs, newId, bases, onBuilt, publisher, log } = options;
-  const { disk = unboundedDisk, maxWaiting = 100 } = options;
+  const { disk = unboundedDisk, maxWaiting = 100, maxLogBytes = 512 * MIB } = options;
   const queue = createBuildQueue({ maxRunning: options.maxBuilds, maxWaiting });
   const byId = new Map<string, Asked>();
   const active = new Map<string, Build>();
+  /** Those that have ended and can be asked for, the first to end first. */
+  const over = new Set<Build>();
   const closing = new AbortController();
 
   async function run(build: Build, request: BuildRequest): Promise<void> {
@@ -116,10 +121,10 @@ export function createBuilds(options: BuildsOptions): Builds {
     }
     releaseBases();
     release(build.outcome.status === "SUCCESS" ? STAYS_MS : 0);
-    build.isOver = true;
     active.delete(build.key);
+    over.add(build);
+    shrinkOldest();
     await discard(request);
-    if (build.asked === 0) await build.log.remove();
 
     function outcomeOf(cause: unknown, { log: { tail } }: Build): Outcome {
       const printed = tail();
@@ -149,8 +154,7 @@ export function createBuilds(options: BuildsOptions): Builds {
       key,
       image: request.references[0] ?? "",
       outcome: { status: "QUEUED", error: "" },
-      log: createBuildLog({ path: join(folder, `${id}.log`), maxBytes: MAX_LOG_BYTES }),
-      isOver: false,
+      log: createBuildLog({ path: join(folder, `${id}.log`), maxBytes: MOST_LOG_BYTES }),
       asked: 0,
     };
     active.set(key, build);
@@ -167,15 +171,27 @@ export function createBuilds(options: BuildsOptions): Builds {
   function forgetOldest(): void {
     for (const [id, { build }] of byId) {
       if (byId.size < MOST_KEPT) return;
-      if (!build.isOver) continue;
+      if (!over.has(build)) continue;
       byId.delete(id);
       build.asked -= 1;
       if (build.asked === 0) {
-        build.log.remove().catch((error: unknown) => {
-          log.warn({ err: error }, "a build's log could not be removed");
-        });
+        over.delete(build);
+        build.log.remove().catch(cannotRemove);
       }
     }
+  }
+
+  function shrinkOldest(): void {
+    let bytes = [...over].reduce((sum, build) => sum + build.log.bytes(), 0);
+    for (const build of over) {
+      if (bytes <= maxLogBytes) return;
+      bytes -= build.log.bytes();
+      build.log.shrink().catch(cannotRemove);
+    }
+  }
+
+  function cannotRemove(error: unknown): void {
+    log.warn({ err: error }, "a build's log could not be removed");
   }
 
   function find(id: string, owner: string): Build | undefined {
