@@ -122,6 +122,26 @@ test("a start that spills over copies the image from the engine that alone has i
   expect((await api.post(`/replicas/${first.id}/undrain`, {})).status).toBe(200);
 });
 
+test("builds copy what they begin from off the engine that alone has it, once for all", async () => {
+  const [, second] = replicas();
+  const [engine, other] = all.engines;
+  const held = await other.docker("images", "--quiet", BASE_IMAGE);
+  expect(held).toBe("");
+  const since = String(Date.now() / 1000);
+  const targets = ["three", "four"].map((tag) => `localhost/${all.marker}:${tag}`);
+  const built = await Promise.all(targets.map((target) => build(second, target)));
+  expect(built.map(({ status }) => status)).toEqual(["SUCCESS", "SUCCESS"]);
+  const logs = built.map(({ log }) => log).join("\n");
+  expect(logs).toContain(`=> fetched base image docker.io/library/${BASE_IMAGE}`);
+  const format = ["--format", "{{.Id}}"];
+  expect(await other.docker("image", "inspect", ...format, BASE_IMAGE)).toBe(
+    await engine.docker("image", "inspect", ...format, BASE_IMAGE),
+  );
+  const times = ["--since", since, "--until", String(Date.now() / 1000 + 1)];
+  const loads = await other.docker("events", ...times, "--filter=event=load");
+  expect(loads.split("\n")).toHaveLength(1);
+});
+
 test("a wrong password is the reason that builds, questions and starts give", async () => {
   const { cluster, engines, marker } = all;
   const wrong = { DOCKER_HOST: engines[0].url, REGISTRY_PASSWORD: "wrong" };

@@ -17,12 +17,16 @@ export interface OwnRegistry extends AsyncDisposable {
   readonly local: string;
   /** `address:5000` on the bridge, for engines of `startOwnEngine` that are told to trust it: `--insecure-registry`. */
   readonly address: string;
+  /** Method and path of each request so far, e.g. `GET /v2/name/blobs/sha256:…`. */
+  requests(): Promise<string[]>;
   pause(): Promise<void>;
   unpause(): Promise<void>;
 }
 
 const CONFIG = "/etc/docker/registry/config.yml";
 const HTPASSWD = "/etc/docker/registry/htpasswd";
+/** As its log has them, in the format of Apache. */
+const REQUEST = /"([A-Z]+ \S+) HTTP\/1\.1"/g;
 const START_DEADLINE_MS = 30_000;
 
 export async function startOwnRegistry(options: OwnRegistryOptions = {}): Promise<OwnRegistry> {
@@ -66,6 +70,8 @@ export async function startOwnRegistry(options: OwnRegistryOptions = {}): Promis
     return {
       local,
       address: `${await docker("inspect", "--format", format, name)}:5000`,
+      requests: async () =>
+        Array.from((await docker("logs", name)).matchAll(REQUEST), ([, request = ""]) => request),
       pause: () => docker("pause", name).then(() => undefined),
       unpause: () => docker("unpause", name).then(() => undefined),
       [Symbol.asyncDispose]: remove,

@@ -115,7 +115,7 @@ describe("POST /build at a gateway", () => {
     return (body as { replica_id: string }).replica_id;
   };
 
-  test.each(["unavailable", "bad_gateway"] as const)(
+  test.each(["too_many_requests", "unavailable", "bad_gateway"] as const)(
     "passes over a replica that says %s",
     async (code) => {
       await using fixture = await createGatewayFixture({ replicas: REPLICAS });
@@ -127,6 +127,16 @@ describe("POST /build at a gateway", () => {
       expect(takers(fixture)).not.toContain(first);
     },
   );
+
+  test("says of replicas of which one is full and the others away that it may be sent again", async () => {
+    await using fixture = await createGatewayFixture({ replicas: REPLICAS });
+    const [full = "", ...away] = REPLICAS;
+    const text = "100 builds wait here already";
+    const refusal = () => Promise.reject(new ServiceError("too_many_requests", text));
+    fixture.replica(full).answerNext("build", refusal);
+    await Promise.all(away.map((id) => fixture.replica(id).kill()));
+    expect(await build(fixture)).toEqual({ status: 429, body: { detail: text, error: text } });
+  });
 
   test("passes over replicas that are gone, and says so when none is left", async () => {
     await using fixture = await createGatewayFixture({ replicas: REPLICAS });

@@ -30,8 +30,10 @@ export type BuildHandlersOptions = {
 type BuildHandlers = Pick<Handlers, "build" | "buildStatus" | "buildLogs">;
 type Status = RouteOutput<Routes["buildStatus"]>;
 
-/** The replica is away, has too many builds already, or broke off: built twice by accident, an image is the same. */
-const NOT_TAKEN: ReadonlySet<ErrorCode> = new Set(["unavailable", "bad_gateway"]);
+/** The replica has too many builds already. Of all refusals this is the one that clients wait out and send again. */
+const FULL: ErrorCode = "too_many_requests";
+/** It is full, is away, or broke off: built twice by accident, an image is the same. */
+const NOT_TAKEN: ReadonlySet<ErrorCode> = new Set([FULL, "unavailable", "bad_gateway"]);
 /** So long the news of a new image may take from its replica to here. */
 const NEWS_MS = 2_000;
 const POLL_MS = 25;
@@ -46,16 +48,19 @@ export function createBuildHandlers(options: BuildHandlersOptions): BuildHandler
   async function build(context: CallContext): Promise<RouteOutput<Routes["build"]>> {
     await using received = await receive(context.request);
     const except = new Set<string>();
+    let full: unknown;
     let last: unknown;
     // Ends when no replica is left: then `place` throws.
     for (;;) {
-      const replica = await place(received, { except, last });
+      const replica = await place(received, { except, last: full ?? last });
       const url = caller.baseUrl(replica, context.request);
       try {
         const { build_id } = await send(replica, received, { ...context, baseUrl: url });
         return { build_id, url };
       } catch (error) {
-        if (!NOT_TAKEN.has(ServiceError.from(error).code)) throw error;
+        const { code } = ServiceError.from(error);
+        if (!NOT_TAKEN.has(code)) throw error;
+        if (code === FULL) full = error;
         last = error;
         except.add(replica.id);
       }

@@ -36,6 +36,7 @@ export function createBuildHandlers({
           contextPath: received.path,
           digest: received.context.digest,
           references: received.references,
+          baseImages: received.context.baseImages,
           useCache: received.useCache,
           discard: async () => received[Symbol.asyncDispose](),
         });

@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
+  createBaseBringer,
   createBuilds,
   type BuildEngine,
   type Builds,
@@ -22,10 +23,12 @@ export type BuildServiceOptions = {
   /** For uploads and logs, and for nothing else. Default: one among the system's temporary files. */
   folder: string | undefined;
   replicaId: string;
-  images: Pick<ImageStore, "refresh">;
+  images: Pick<ImageStore, "refresh" | "fetch">;
   publisher: Publisher | undefined;
   disk: ImageDisk;
   inventory: Pick<Inventory, "changed">;
+  /** Milliseconds, of any clock that goes on. */
+  now: () => number;
   log: Log;
 };
 
@@ -42,7 +45,7 @@ const MOST_HELD_CONTEXTS = 8;
 
 /** A replica's builds, with their files. */
 export function createBuildService(options: BuildServiceOptions): BuildService {
-  const { engine, config, replicaId, images, disk, inventory, log } = options;
+  const { engine, config, replicaId, images, disk, inventory, now, log } = options;
   const name = `openhands-builds-${encodeURIComponent(replicaId)}`;
   const folder = options.folder ?? join(tmpdir(), name);
   const maxContextBytes = config.MAX_BUILD_CONTEXT_MIB * MIB;
@@ -54,6 +57,7 @@ export function createBuildService(options: BuildServiceOptions): BuildService {
     disk,
     // So that any gateway finds the replica again.
     newId: () => newRuntimeId(replicaTagOf(replicaId), randomBytes),
+    bases: createBaseBringer({ images, now }),
     async onBuilt() {
       await images.refresh();
       inventory.changed();

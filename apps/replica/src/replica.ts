@@ -180,6 +180,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     folder: options.buildFolder,
     replicaId,
     ...imageService,
+    now: systemClock.now,
     log,
   });
   const membership = createMembership({

@@ -122,7 +122,7 @@ describe("call()", () => {
   test.each([
     [409, { detail: "runtime r is paused", error: "x" }, "conflict", "runtime r is paused"],
     [404, { error: "no such runtime" }, "not_found", "no such runtime"],
-    [429, { detail: [{ msg: "a list" }] }, "bad_request", /answered with status 429$/],
+    [429, { detail: [{ msg: "a list" }] }, "too_many_requests", /answered with status 429$/],
     [503, "<html>", "unavailable", /answered with status 503$/],
     [307, {}, "bad_gateway", /answered with status 307$/],
   ])("throws the server's error for status %i", async (status, body, code, message) => {

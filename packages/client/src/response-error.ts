@@ -11,6 +11,7 @@ const CODES = {
   method_not_allowed: true,
   conflict: true,
   payload_too_large: true,
+  too_many_requests: true,
   internal: true,
   disk_full: true,
   bad_gateway: true,

@@ -7,17 +7,23 @@ export interface BuildLog {
   /** The last lines, at most 40 of them and 4000 characters. */
   tail(): string;
   read(): Promise<{ text: string; isCut: boolean }>;
+  /** What it takes on disk. */
+  bytes(): number;
+  /** Gives its place on disk up: the tail is what can be read from now on. */
+  shrink(): Promise<void>;
   remove(): Promise<void>;
 }
 
 const TAIL_LINES = 40;
 const TAIL_CHARACTERS = 4000;
 const CUT = "\n… more was printed than is kept\n";
+const SHRUNK = "… only the end is kept, as newer logs needed the room\n";
 
 /** `maxBytes` is what is kept on disk; what comes later is in the tail only. A disk that is full costs the log, not the build. */
 export function createBuildLog({ path, maxBytes }: { path: string; maxBytes: number }): BuildLog {
   let bytes = 0;
   let isCut = false;
+  let isShrunk = false;
   let end = "";
   /** One write after the other, in order. */
   let writing: Promise<unknown> = mkdir(dirname(path), { recursive: true, mode: 0o700 }).catch(
@@ -39,6 +45,14 @@ export function createBuildLog({ path, maxBytes }: { path: string; maxBytes: num
       });
   }
 
+  const tail = (): string =>
+    end.trimEnd().split("\n").slice(-TAIL_LINES).join("\n").slice(-TAIL_CHARACTERS);
+
+  async function remove(): Promise<void> {
+    await writing;
+    await rm(path, { force: true });
+  }
+
   return {
     write(text) {
       end = (end + text).slice(-2 * TAIL_CHARACTERS);
@@ -48,15 +62,19 @@ export function createBuildLog({ path, maxBytes }: { path: string; maxBytes: num
       if (waitingText === "") flush();
       waitingText += isCut ? CUT : text;
     },
-    tail: () => end.trimEnd().split("\n").slice(-TAIL_LINES).join("\n").slice(-TAIL_CHARACTERS),
+    tail,
     async read() {
       await writing;
-      // No file: nothing was printed.
-      return { text: await readFile(path, "utf8").catch(() => ""), isCut };
+      // No file: nothing was printed, or it has just gone.
+      const text = await readFile(path, "utf8").catch(() => "");
+      return { text: isShrunk && text === "" ? `${SHRUNK}${tail()}\n` : text, isCut };
     },
-    async remove() {
-      await writing;
-      await rm(path, { force: true });
+    bytes: () => (isShrunk ? 0 : Math.min(bytes, maxBytes)),
+    async shrink() {
+      isCut = true;
+      isShrunk = true;
+      await remove();
     },
+    remove,
   };
 }

@@ -38,7 +38,12 @@ test("createBuildQueue() lets no more wait than may", async () => {
   const queue = createBuildQueue({ maxRunning: 1, maxWaiting: 1 });
   queue.add("alice", job("1"));
   queue.add("alice", job("2"));
-  expect(() => queue.add("bob", job("3"))).toThrow(/1 builds wait already/);
+  expect(() => queue.add("bob", job("3"))).toThrow(
+    expect.objectContaining({
+      code: "too_many_requests",
+      message: expect.stringMatching(/^1 builds wait here already, and no more than 1 may; /),
+    }),
+  );
   await end("1");
   queue.add("bob", job("3"));
   await end("2");

@@ -2,9 +2,9 @@ import { ServiceError } from "@remote-runtime/protocol";
 
 /** Decides whose build is next: so many at once, fair between owners, first come first served within one. */
 export interface BuildQueue {
-  /** Throws `unavailable` when no more may wait. */
+  /** Throws `too_many_requests` when no more may wait. */
   assertRoom(): void;
-  /** Runs the job when it is its turn. A job does not throw. Throws `unavailable` when no more may wait. */
+  /** Runs the job when it is its turn. A job does not throw. Throws `too_many_requests` when no more may wait. */
   add(owner: string, job: () => Promise<void>): void;
 }
 
@@ -26,8 +26,8 @@ export function createBuildQueue({
   function assertRoom(): void {
     if (waitingCount < maxWaiting) return;
     throw new ServiceError(
-      "unavailable",
-      `${waitingCount} builds wait already, which is as many as may; try again later`,
+      "too_many_requests",
+      `${waitingCount} builds wait here already, and no more than ${maxWaiting} may; send it again in a while`,
     );
   }
 

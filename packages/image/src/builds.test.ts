@@ -47,6 +47,7 @@ function fixture(options: Partial<BuildsOptions> = {}) {
       contextPath: "/context",
       digest: "digest",
       references: ["a:1", "a:2"],
+      baseImages: [],
       useCache: true,
       discard,
       ...changes,
@@ -62,7 +63,9 @@ function fixture(options: Partial<BuildsOptions> = {}) {
 describe("createBuilds()", () => {
   test("keeps what is built on the disk until it is pushed and ten minutes longer, what fails no longer", async () => {
     const release = vi.fn();
-    const keep = vi.fn(() => release);
+    const keep = vi.fn((names: readonly string[]) =>
+      names.length > 0 ? release : () => undefined,
+    );
     const published = Promise.withResolvers<void>();
     const publish = vi.fn(() => published.promise);
     const disk = { ...unboundedDisk, keep };
@@ -80,6 +83,28 @@ describe("createBuilds()", () => {
     running[1]?.fail(new Error("broken"));
     await ended(failed);
     expect(release.mock.calls).toEqual([[600_000], [0]]);
+  });
+
+  test("brings what it begins from before it builds, and keeps it until the end", async () => {
+    const release = vi.fn();
+    const keep = vi.fn((names: readonly string[]) =>
+      names.includes("base") ? release : () => undefined,
+    );
+    const brought = Promise.withResolvers<void>();
+    const bring = vi.fn(() => brought.promise);
+    const { submit, running, ended } = fixture({
+      disk: { ...unboundedDisk, keep },
+      bases: { bring },
+    });
+    const id = submit({ baseImages: ["base"] });
+    expect(bring).toHaveBeenCalledWith(["base"], expect.anything(), expect.anything());
+    expect(running).toEqual([]);
+    brought.resolve();
+    await vi.waitUntil(() => running.length === 1);
+    expect(release).not.toHaveBeenCalled();
+    running[0]?.succeed();
+    await ended(id);
+    expect(release.mock.calls).toEqual([[]]);
   });
 
   test("is a success only when the image is where it is to be had, and else says why not", async () => {
@@ -163,6 +188,36 @@ describe("createBuilds()", () => {
     builds.close();
     expect(await ended(running)).toMatchObject({ status: "CANCELLED" });
     expect(await ended(waiting)).toMatchObject({ status: "CANCELLED" });
+  });
+
+  test("keeps of logs no more than fits: the oldest give way, all but their ends, whatever runs", async () => {
+    const { builds, running, submit, ended } = fixture({ maxBuilds: 4, maxLogBytes: 25 });
+    const ids = ["1", "2", "3", "4"].map((digest) => submit({ digest }));
+    for (const [at, build] of running.entries()) build.onLog(`ten bytes${at}`);
+    for (const at of [1, 3, 2]) {
+      running[at]?.succeed();
+      await ended(ids[at] ?? "");
+    }
+    const logs = (): Promise<unknown[]> => Promise.all(ids.map((id) => builds.log(id, "alice")));
+    const shrunk = "… only the end is kept, as newer logs needed the room\nten bytes";
+    await vi.waitFor(async () =>
+      expect(await logs()).toEqual([
+        { text: "ten bytes0", isCut: false },
+        { text: `${shrunk}1\n`, isCut: true },
+        { text: "ten bytes2", isCut: false },
+        { text: "ten bytes3", isCut: false },
+      ]),
+    );
+    running[0]?.succeed();
+    await ended(ids[0] ?? "");
+    await vi.waitFor(async () =>
+      expect(await logs()).toEqual([
+        { text: "ten bytes0", isCut: false },
+        { text: `${shrunk}1\n`, isCut: true },
+        { text: "ten bytes2", isCut: false },
+        { text: `${shrunk}3\n`, isCut: true },
+      ]),
+    );
   });
 
   test("keeps the last thousand, with the end of what each has printed", async () => {

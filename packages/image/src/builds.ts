@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { ServiceError, type BuildStatus } from "@remote-runtime/protocol";
+import type { BaseBringer } from "./base-bringer.ts";
 import type { BuildEngine } from "./build-engine.ts";
 import { createBuildLog, type BuildLog } from "./build-log.ts";
 import { createBuildQueue } from "./build-queue.ts";
@@ -15,6 +16,8 @@ export type BuildRequest = {
   digest: string;
   /** Every name that the image gets, the first one the asked for. */
   references: readonly string[];
+  /** Canonical references of what it begins from, as far as they are known. */
+  baseImages: readonly string[];
   useCache: boolean;
   /** Called once, when the archive is not needed any more. */
   discard: () => Promise<void>;
@@ -24,7 +27,7 @@ export type BuildRequest = {
 export type BuildView = { status: BuildStatus; image: string; error: string };
 
 export interface Builds {
-  /** Throws `unavailable` when no more builds may wait: to be asked before an upload is taken. */
+  /** Throws `too_many_requests` when no more builds may wait: to be asked before an upload is taken. */
   assertRoom(): void;
   /** Answers the build's id at once. While the same archive is built with the same names, that build is joined. */
   submit(request: BuildRequest): string;
@@ -45,9 +48,13 @@ export type BuildsOptions = {
   timeoutMs: number;
   /** Logs are kept here. */
   folder: string;
+  /** What the logs of builds that are over may take together: the oldest give way, all but their ends. Default 512 MiB. */
+  maxLogBytes?: number;
   newId: () => string;
   /** Makes room for what is built. Default: there is always room. */
   disk?: ImageDisk;
+  /** Brings what builds begin from. Default: the engine's own builder does. */
+  bases?: BaseBringer | undefined;
   /** Called when the engine has a new image, before the build counts as a success. */
   onBuilt: () => Promise<void>;
   /** Brings the image to where it is to be had, before the build counts as a success. Default: it stays on the engine. */
@@ -62,35 +69,41 @@ type Build = {
   image: string;
   outcome: Outcome;
   log: BuildLog;
-  isOver: boolean;
   /** Ids by which it can be asked for; its log goes with the last of them. */
   asked: number;
 };
 type Asked = { owner: string; build: Build };
 
-const MAX_LOG_BYTES = 16 * 1024 * 1024;
+const MIB = 1024 * 1024;
+/** Of one build. */
+const MOST_LOG_BYTES = 16 * MIB;
 const MOST_KEPT = 1000;
 /** Who waits for a build asks every half minute, and then starts it: until then it may be the only copy. */
 const STAYS_MS = 10 * 60_000;
 
 /** Builds images on one engine, `maxBuilds` at a time. What it knows of them ends with the process, as the builds do. */
 export function createBuilds(options: BuildsOptions): Builds {
-  const { engine, folder, timeoutMs, newId, onBuilt, publisher, log } = options;
-  const { disk = unboundedDisk, maxWaiting = 100 } = options;
+  const { engine, folder, timeoutMs, newId, bases, onBuilt, publisher, log } = options;
+  const { disk = unboundedDisk, maxWaiting = 100, maxLogBytes = 512 * MIB } = options;
   const queue = createBuildQueue({ maxRunning: options.maxBuilds, maxWaiting });
   const byId = new Map<string, Asked>();
   const active = new Map<string, Build>();
+  /** Those that have ended and can be asked for, the first to end first. */
+  const over = new Set<Build>();
   const closing = new AbortController();
 
   async function run(build: Build, request: BuildRequest): Promise<void> {
-    const { contextPath, references, useCache } = request;
+    const { contextPath, references, baseImages, useCache } = request;
     const deadline = AbortSignal.timeout(timeoutMs);
     const signal = AbortSignal.any([deadline, closing.signal]);
     build.outcome = { status: "WORKING", error: "" };
     const onLog = (text: string): void => build.log.write(text);
     const release = disk.keep(references.map(canonicalReference));
+    const releaseBases = disk.keep(baseImages);
     try {
       signal.throwIfAborted();
+      // Before the build is counted as a writer of its own, for which a pull would have to wait.
+      if (bases) await bases.bring(baseImages, onLog, signal);
       const onWait = (reason: string): void => onLog(`${reason}\n`);
       const id = await disk.within(
         { what: `build of ${build.image}`, onWait, signal },
@@ -106,11 +119,12 @@ export function createBuilds(options: BuildsOptions): Builds {
       build.outcome = outcomeOf(error, build);
       if (build.outcome.status === "INTERNAL_ERROR") log.warn({ err: error }, "a build broke off");
     }
+    releaseBases();
     release(build.outcome.status === "SUCCESS" ? STAYS_MS : 0);
-    build.isOver = true;
     active.delete(build.key);
+    over.add(build);
+    shrinkOldest();
     await discard(request);
-    if (build.asked === 0) await build.log.remove();
 
     function outcomeOf(cause: unknown, { log: { tail } }: Build): Outcome {
       const printed = tail();
@@ -140,8 +154,7 @@ export function createBuilds(options: BuildsOptions): Builds {
       key,
       image: request.references[0] ?? "",
       outcome: { status: "QUEUED", error: "" },
-      log: createBuildLog({ path: join(folder, `${id}.log`), maxBytes: MAX_LOG_BYTES }),
-      isOver: false,
+      log: createBuildLog({ path: join(folder, `${id}.log`), maxBytes: MOST_LOG_BYTES }),
       asked: 0,
     };
     active.set(key, build);
@@ -158,15 +171,27 @@ export function createBuilds(options: BuildsOptions): Builds {
   function forgetOldest(): void {
     for (const [id, { build }] of byId) {
       if (byId.size < MOST_KEPT) return;
-      if (!build.isOver) continue;
+      if (!over.has(build)) continue;
       byId.delete(id);
       build.asked -= 1;
       if (build.asked === 0) {
-        build.log.remove().catch((error: unknown) => {
-          log.warn({ err: error }, "a build's log could not be removed");
-        });
+        over.delete(build);
+        build.log.remove().catch(cannotRemove);
       }
     }
+  }
+
+  function shrinkOldest(): void {
+    let bytes = [...over].reduce((sum, build) => sum + build.log.bytes(), 0);
+    for (const build of over) {
+      if (bytes <= maxLogBytes) return;
+      bytes -= build.log.bytes();
+      build.log.shrink().catch(cannotRemove);
+    }
+  }
+
+  function cannotRemove(error: unknown): void {
+    log.warn({ err: error }, "a build's log could not be removed");
   }
 
   function find(id: string, owner: string): Build | undefined {

@@ -1,5 +1,6 @@
 export type { ArchiveEngine } from "./archive-engine.ts";
 export { PULL_BACK_OFF, type Backoff } from "./backoff.ts";
+export { createBaseBringer } from "./base-bringer.ts";
 export type { BuildEngine, EngineBuild } from "./build-engine.ts";
 export { createBuilds, type Builds, type BuildView } from "./builds.ts";
 export { canonicalNames } from "./canonical-names.ts";

@@ -7,6 +7,7 @@ export type ErrorCode =
   | "method_not_allowed"
   | "conflict"
   | "payload_too_large"
+  | "too_many_requests"
   | "internal"
   | "disk_full"
   | "bad_gateway"
@@ -21,6 +22,7 @@ const STATUS: Record<ErrorCode, number> = {
   method_not_allowed: 405,
   conflict: 409,
   payload_too_large: 413,
+  too_many_requests: 429,
   internal: 500,
   // Insufficient Storage.
   disk_full: 507,

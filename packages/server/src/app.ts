@@ -80,11 +80,18 @@ export function createApp({ log, metrics, newRequestId = randomUUID }: AppOption
   return app;
 }
 
+/** Seconds. What is full is so for the length of an upload, or of a build. */
+const RETRY_AFTER = "10";
+
 /** The answer for an error: its status and the body that all clients read. */
 export function errorResponse(error: ServiceError, headers: Record<string, string> = {}): Response {
   return new Response(JSON.stringify(errorBody(error.message)), {
     status: statusOf(error.code),
-    headers: { "Content-Type": "application/json", ...headers },
+    headers: {
+      "Content-Type": "application/json",
+      ...(error.code === "too_many_requests" ? { "Retry-After": RETRY_AFTER } : {}),
+      ...headers,
+    },
   });
 }
 

@@ -258,6 +258,16 @@ describe("createApp()", () => {
     expect(lines).toEqual([]);
   });
 
+  test("says when to come again to whoever comes when all is full", async () => {
+    const { app } = build(new ServiceError("too_many_requests", "all is full"));
+    const answer = await app.request("/fail", {
+      method: "POST",
+      headers: { "x-api-key": "alice-key", "content-type": "application/json" },
+      body: '{"image":"i"}',
+    });
+    expect([answer.status, answer.headers.get("retry-after")]).toEqual([429, "10"]);
+  });
+
   test("answers anything else with 500 and a request id that the log repeats with the cause", async () => {
     const { app, lines } = build(new TypeError("password is hunter2"));
     const answer = await post(app, "/fail", '{"image":"i"}');

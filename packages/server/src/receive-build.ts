@@ -31,8 +31,8 @@ export type ReceivedBuild = AsyncDisposable & {
 };
 
 /**
- * Takes the body of a `POST /build`. Throws `bad_request` or `payload_too_large` for what cannot or must not be built, and
- * `unavailable` while too much is held already.
+ * Takes the body of a `POST /build`. Throws `bad_request` or `payload_too_large` for what cannot or must not be built,
+ * `too_many_requests` while too much is held already, and `unavailable` where it cannot be written.
  */
 export type BuildReceiver = (request: Request) => Promise<ReceivedBuild>;
 
@@ -49,9 +49,10 @@ export function createBuildReceiver(options: BuildReceiverOptions): BuildReceive
   return async function receiveBuild(request) {
     const bytes = Math.min(declaredBytes(request) ?? maxContextBytes, maxContextBytes);
     if (heldBytes + bytes > maxHeldBytes) {
+      const [held, more, most] = [heldBytes, bytes, maxHeldBytes].map(mebibytes);
       throw new ServiceError(
-        "unavailable",
-        "too many builds are being uploaded or wait; try again",
+        "too_many_requests",
+        `archives of other builds take ${held} MiB of ${most} here, and this one may take ${more}; send it again in a while`,
       );
     }
     heldBytes += bytes;
@@ -91,6 +92,10 @@ export function createBuildReceiver(options: BuildReceiverOptions): BuildReceive
       throw error;
     }
   };
+}
+
+function mebibytes(bytes: number): number {
+  return Math.ceil(bytes / (1024 * 1024));
 }
 
 /** Text in base64 is larger than what it holds. */
