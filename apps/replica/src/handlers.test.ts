@@ -23,10 +23,12 @@ const nobody: HandlersOptions["runtimes"] = {
 async function handlersWith(
   change: Partial<RuntimeRecord>,
   runtimes: Partial<HandlersOptions["runtimes"]> = {},
+  { registryIsAway = false } = {},
 ) {
   const registry = createMemoryRegistry({ now: () => 0 });
   const record = exampleRecord(ID, { owner: "alice", replicaId: "heir", ...change });
   await registry.putRecord(record);
+  if (registryIsAway) await registry.close();
   const unused = (): never => expect.fail("no build is asked for");
   return createHandlers({
     replicaId: "heir",
@@ -71,6 +73,17 @@ describe("a start", () => {
     expect(orders.map((order) => order.portHost)).toEqual([portHost]);
   });
 });
+
+test.each(["stop", "pause", "resume"] as const)(
+  "%s denies no runtime that only a registry which is away could know",
+  async (command) => {
+    const handlers = await handlersWith({}, {}, { registryIsAway: true });
+    const body = { runtime_id: ID };
+    await expect(handlers[command]({ params: {}, query: {}, body }, CONTEXT)).rejects.toMatchObject(
+      { code: "unavailable" },
+    );
+  },
+);
 
 describe("a command for a runtime that is just being taken over", () => {
   const stop = { params: {}, query: {}, body: { runtime_id: ID } };

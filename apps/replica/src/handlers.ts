@@ -50,9 +50,12 @@ export function createHandlers(options: HandlersOptions): Handlers<ReplicaRoutes
   const show = (record: RuntimeRecord, { request }: CallContext): RuntimeObject =>
     viewOf(record, addressOf(request));
 
-  /** The caller's runtime of that id, if it is this replica's; also one that ended before this process began. */
+  /**
+   * The caller's runtime of that id, if it is this replica's; also one that ended before this process began. Throws
+   * `unavailable` where only the registry could tell: "no such runtime" would be believed.
+   */
   async function find(id: string, owner: string): Promise<RuntimeRecord | undefined> {
-    const record = runtimes.get(id) ?? (await registry.record(id).catch(() => undefined));
+    const record = runtimes.get(id) ?? (await registry.record(id));
     return record?.owner === owner && record.replicaId === options.replicaId ? record : undefined;
   }
 
@@ -88,7 +91,7 @@ export function createHandlers(options: HandlersOptions): Handlers<ReplicaRoutes
         urlForm,
         publicBase: addressOf(context.request).base,
         ...(urlForm === "port" && { portHost: options.portHost }),
-        sessionApiKey: sessionKeyOf(spec.environment),
+        sessionApiKey: sessionKeyOf(spec),
         placement: placementOf(context),
       });
       return show(record, context);
@@ -117,9 +120,10 @@ export function createHandlers(options: HandlersOptions): Handlers<ReplicaRoutes
 
     async runtime({ params }, context) {
       const { owner } = context;
+      // What runs here is in memory, and a read is never answered with 5xx.
+      const found = await find(params.runtime_id, owner).catch(() => undefined);
       // The oldest clients look their session up here.
-      const record =
-        (await find(params.runtime_id, owner)) ?? runtimes.bySession(owner, params.runtime_id);
+      const record = found ?? runtimes.bySession(owner, params.runtime_id);
       if (!record) throw new ServiceError("not_found", `no runtime ${shorten(params.runtime_id)}`);
       runtimes.touch(record.id);
       return show(record, context);

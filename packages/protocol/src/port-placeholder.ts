@@ -1,6 +1,6 @@
 /** SkyRL writes this number where its server is to put the port that the action server listens on. */
-const PLACEHOLDER = /\b88888888\b/;
-const EVERY_PLACEHOLDER = /\b88888888\b/g;
+const PLACEHOLDER = /(?<![\w.-])88888888(?![\w-]|\.\w)/;
+const EVERY_PLACEHOLDER = new RegExp(PLACEHOLDER, "g");
 
 /** Whether the placeholder stands in `text` as a word of its own: not inside a longer number or name. */
 export function hasPortPlaceholder(text: string): boolean {

@@ -85,13 +85,16 @@ describe("environmentOf()", () => {
 });
 
 describe("sessionKeyOf()", () => {
-  test.each<[Record<string, string>, string | null]>([
-    [{}, null],
-    [{ SESSION_API_KEY: "a" }, "a"],
-    [{ OH_SESSION_API_KEYS_0: "b" }, "b"],
-    [{ SESSION_API_KEY: "a", OH_SESSION_API_KEYS_0: "b" }, "b"],
-    [{ SESSION_API_KEY: "", OH_SESSION_API_KEYS_0: "" }, null],
-  ])("of %j is %j", (sent, expected) => {
-    expect(sessionKeyOf(sent)).toBe(expected);
+  test.each<[Record<string, string>, string | null, string | null]>([
+    [{}, null, null],
+    [{ SESSION_API_KEY: "a" }, "a", "a"],
+    [{ OH_SESSION_API_KEYS_0: "b" }, "b", "b"],
+    [{ SESSION_API_KEY: "a", OH_SESSION_API_KEYS_0: "b" }, "b", "a"],
+    [{ SESSION_API_KEY: "", OH_SESSION_API_KEYS_0: "" }, null, null],
+  ])("of %j is %j for agent servers, %j for action servers", (environment, agents, actions) => {
+    for (const dialect of ["v1-sdk", "v1-app", "v1-other"] as const)
+      expect(sessionKeyOf({ dialect, environment })).toBe(agents);
+    for (const dialect of ["v0", "v0-old", "skyrl"] as const)
+      expect(sessionKeyOf({ dialect, environment })).toBe(actions);
   });
 });

@@ -1,4 +1,4 @@
-import type { UrlForm } from "@remote-runtime/protocol";
+import type { RuntimeSpec, UrlForm } from "@remote-runtime/protocol";
 import type { RuntimeRecord } from "@remote-runtime/registry";
 import { SANDBOX_PORT } from "../engine.ts";
 
@@ -34,11 +34,16 @@ export function environmentOf(input: EnvironmentInput): Record<string, string> {
 }
 
 /**
- * The key that the caller itself chose for the servers in the sandbox, else `null`. Agent servers prefer the first of the
- * two names.
+ * The key that the caller itself chose for the servers in the sandbox, else `null`. Agent servers prefer the newer one of
+ * the two names; action execution servers know the older one alone.
  */
-export function sessionKeyOf(environment: Readonly<Record<string, string>>): string | null {
-  return environment["OH_SESSION_API_KEYS_0"] || environment["SESSION_API_KEY"] || null;
+export function sessionKeyOf({
+  dialect,
+  environment,
+}: Pick<RuntimeSpec, "dialect" | "environment">): string | null {
+  const [older, newer] = [environment["SESSION_API_KEY"], environment["OH_SESSION_API_KEYS_0"]];
+  const isActionServer = dialect === "v0" || dialect === "v0-old" || dialect === "skyrl";
+  return (isActionServer ? older || newer : newer || older) || null;
 }
 
 /** Every generation of servers has names of its own for the same four ports. */
