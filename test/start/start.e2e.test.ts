@@ -93,6 +93,12 @@ describe("npm start", () => {
     expect(server.output()).not.toContain("again");
   });
 
+  test("shows its help without asking for an engine", async () => {
+    const { stdout, stderr } = await run("npm", ["start", "--", "--help"], { cwd: root });
+    expect(stdout).toContain("Usage: npm start");
+    expect(stderr).not.toContain("docker:");
+  });
+
   test("says what is wrong with its settings, all at once, and exits with 78", async () => {
     const { printed, ended } = await npmStart([], {
       PORT: "http",
