@@ -72,6 +72,63 @@ HELP
   printf '\nLogs: docker compose logs --follow    End: npm run compose:down\n'
 }
 
+# How many replicas "up" makes: what its arguments say, else REPLICAS in the environment or in .env.
+replica_count() {
+  count=${REPLICAS:-$(sed -n "s/^REPLICAS=[\"']\{0,1\}\([0-9]*\).*/\1/p" .env 2>/dev/null | tail -n 1)}
+  for argument in "$@"; do
+    case "$argument" in replica=* | --scale=replica=*) count=${argument##*=} ;; esac
+  done
+  printf '%s\n' "${count:-4}"
+}
+
+# The host ports of running containers, one a line.
+host_ports() {
+  [ $# -eq 0 ] || docker inspect --format '{{range .NetworkSettings.Ports}}{{range .}}{{println .HostPort}}{{end}}{{end}}' "$@"
+}
+
+# Host ports that something other than this project's replicas holds or is about to, as far as can be seen from here.
+# A list of ids is meant to be split into words.
+# shellcheck disable=SC2046
+taken_ports() {
+  own=$(host_ports $(docker compose ps --quiet replica))
+  {
+    docker compose config | sed -n 's/^ *published: "\([0-9]*\)"$/\1/p'
+    # One that ends just now is not found any more.
+    host_ports $(docker ps --quiet) 2>/dev/null || true
+    cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" { sub(".*:", "", $2); print "0x" $2 }' |
+      while read -r port; do printf '%d\n' "$port"; done
+  } | grep -vxF -e "${own:-none}" || true
+}
+
+# Whether the ports from $1 on, $2 of them, are none of the list $3.
+are_free() {
+  printf '%s\n' "$3" | awk -v from="$1" -v count="$2" '
+    $1 >= from && $1 < from + count { taken = 1 }
+    END { exit taken }'
+}
+
+range_of() { if [ "$2" -eq 1 ]; then echo "$1"; else echo "$1-$(($1 + $2 - 1))"; fi; }
+
+# Exactly as many host ports as there are replicas, so that one that is started again gets the port back that it had, and
+# URLs that clients hold lead there. Those of the last "up" where they are free, or held by these replicas.
+ensure_replica_ports() {
+  if [ -n "${REPLICA_PORTS:-}" ] || ! docker compose config replica | grep -q '^ *published: "0"$'; then return; fi
+  count=$(replica_count "$@")
+  case "$count" in 0 | *[!0-9]*) return ;; esac
+  taken=$(taken_ports)
+  last=$(docker compose ps --all --quiet replica | head -n 1)
+  kept=${last:+$(docker inspect --format '{{range .HostConfig.PortBindings}}{{range .}}{{.HostPort}}{{end}}{{end}}' "$last")}
+  first=${kept%%-*}
+  if [ "${first:-0}" -eq 0 ] || [ "$kept" != "$(range_of "$first" "$count")" ]; then first=8101; fi
+  if ! are_free "$first" "$count" "$taken"; then first=8101; fi
+  until are_free "$first" "$count" "$taken"; do
+    first=$((first + count))
+    [ $((first + count)) -le 10000 ] || die "no $count host ports in a row are free below 10000: set REPLICA_PORTS to free ones"
+  done
+  REPLICA_PORTS=$(range_of "$first" "$count")
+  export REPLICA_PORTS
+}
+
 # The profile may be named in the environment or in .env.
 registry_if_wanted() { docker compose config --services | grep -x registry || true; }
 
@@ -79,7 +136,10 @@ up() {
   scripts/ensure-docker.sh
   scripts/ensure-images.sh node redis $(registry_if_wanted)
   ensure_key
-  if ! docker compose up --build --detach --wait --wait-timeout 180 --scale "replica=${REPLICAS:-4}" "$@"; then
+  # What takes long comes before the choice of ports, which may be another's a minute later.
+  docker compose build
+  ensure_replica_ports "$@"
+  if ! docker compose up --detach --wait --wait-timeout 180 --scale "replica=$(replica_count)" "$@"; then
     docker compose logs --no-color --tail 5 gateway replica >&2 || true
     die "not everything came up; see 'docker compose ps' and 'docker compose logs'"
   fi

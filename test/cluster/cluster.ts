@@ -1,4 +1,7 @@
 import { randomBytes } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { ensureStubImage, startRedis, type TestRedis } from "@remote-runtime/testing";
 import { freePort, type App } from "../fault/program.ts";
 import { containersWith, docker } from "../support/docker.ts";
@@ -47,6 +50,9 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     const ids: string[] = [];
     const containers = async (): Promise<string[]> =>
       (await Promise.all(ids.map((id) => containersWith(`${REPLICA_LABEL}=${id}`)))).flat();
+    // What a killed server leaves there, uploads say, goes with the cluster.
+    const temporary = await mkdtemp(join(tmpdir(), "openhands-cluster-"));
+    resources.defer(() => rm(temporary, { recursive: true, force: true }));
     resources.defer(() => removeAll(containers, network));
     const { password } = options;
     const redis = resources.use(await startRedis(password === undefined ? {} : { password }));
@@ -60,6 +66,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
         API_KEYS: `alice=${key}`,
         HOST: "127.0.0.1",
         PORT: String(port),
+        TMPDIR: temporary,
         REDIS_URL: options.redisUrl?.(redis) ?? redis.url,
         ...(app === "replica" ? own : {}),
         ...more,

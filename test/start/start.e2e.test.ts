@@ -19,19 +19,34 @@ async function folder(): Promise<string> {
   return path;
 }
 
-/** `npm start` as a person types it; ends with what it printed up to the URL. */
+type Started = {
+  /** What it printed up to the URL. */
+  printed: string;
+  /** What it has printed by now. */
+  output(): string;
+  type(text: string): void;
+  ended: Promise<number | null>;
+};
+
+/** `npm start` as a supervisor has it, or as a person types it at a terminal; ends when it listens, or has ended. */
 async function npmStart(
   args: string[],
   env: Record<string, string>,
-): Promise<{ printed: string; ended: Promise<number | null> }> {
+  { terminal = false } = {},
+): Promise<Started> {
   const network = `start-test-${process.pid}-${cleanUps.length}`;
   cleanUps.push(() => run("docker", ["network", "rm", network]).catch(() => undefined));
   const { PATH = "", HOME = "" } = process.env;
-  const child = spawn("npm", ["start", "--", ...args], {
+  const npm = ["npm", "start", "--", ...args];
+  // Of util-linux: runs it on a pseudo terminal, which makes signals of control characters. Nobody must stand between.
+  const command = terminal
+    ? ["script", "-qefc", `exec ${npm.join(" ")}`, join(await folder(), "typescript")]
+    : npm;
+  const child = spawn(command[0] ?? "", command.slice(1), {
     cwd: root,
     env: { PATH, HOME, SANDBOX_NETWORK: network, ...env },
   });
-  const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
+  const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
   cleanUps.push(async () => {
     // As a supervisor does it: npm alone is told, and the server must end with it.
     child.kill("SIGTERM");
@@ -41,13 +56,13 @@ async function npmStart(
   const listening = new Promise<void>((resolve) => {
     const read = (chunk: Buffer): void => {
       printed += chunk.toString();
-      if (/\/list\n/.test(printed)) resolve();
+      if (/\/list\r?\n/.test(printed)) resolve();
     };
     child.stdout.on("data", read);
     child.stderr.on("data", read);
   });
   await Promise.race([listening, ended]);
-  return { printed, ended };
+  return { printed, output: () => printed, type: (text) => child.stdin.write(text), ended };
 }
 
 describe("npm start", () => {
@@ -67,6 +82,21 @@ describe("npm start", () => {
     const second = await npmStart(["--host", "127.0.0.1", "--port", "0"], { DATA_DIR: dataDir });
     expect(second.printed).toContain("in use by another process");
     expect(await second.ended).toBe(78);
+  });
+
+  test("ends in order at one Ctrl-C, which the terminal and npm both tell it of", async () => {
+    const args = ["--host", "127.0.0.1", "--port", "0"];
+    const server = await npmStart(args, { DATA_DIR: await folder() }, { terminal: true });
+    server.type("\u0003");
+    await server.ended;
+    expect(server.output()).toContain("SIGINT: shutting down");
+    expect(server.output()).not.toContain("again");
+  });
+
+  test("shows its help without asking for an engine", async () => {
+    const { stdout, stderr } = await run("npm", ["start", "--", "--help"], { cwd: root });
+    expect(stdout).toContain("Usage: npm start");
+    expect(stderr).not.toContain("docker:");
   });
 
   test("says what is wrong with its settings, all at once, and exits with 78", async () => {

@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 import { setTimeout as sleep } from "node:timers/promises";
+import { createSignalRepetition } from "@remote-runtime/server/signal-repetition";
+import { exitCodes } from "./exit-error.ts";
 import { run } from "./run.ts";
 
 /** A command runs to its end though nobody reads what it prints any more, as in `remote-runtime stop --all --yes | head -1`. */
@@ -8,8 +10,12 @@ function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
 }
 
 const interrupt = new AbortController();
-// Once: a second one ends the process at once.
-process.once("SIGINT", () => interrupt.abort());
+const repeats = createSignalRepetition({ now: () => performance.now() });
+process.on("SIGINT", (signal) => {
+  if (repeats(signal)) return;
+  if (interrupt.signal.aborted) process.exit(exitCodes.interrupted);
+  interrupt.abort();
+});
 process.stdout.on("error", ignoreClosedPipe);
 process.stderr.on("error", ignoreClosedPipe);
 

@@ -39,6 +39,7 @@ import { createReplicaCaller, type ReplicaCaller } from "./replica-caller.ts";
 import { createSandboxResolver } from "./sandbox-resolver.ts";
 import { createSessionFinder } from "./session-finder.ts";
 import { createStarter } from "./starter.ts";
+import { uploadsFolder } from "./uploads-folder.ts";
 
 export type GatewayOptions = {
   routing: Routing;
@@ -206,7 +207,7 @@ function buildsOf(
     caller,
     receive: createBuildReceiver({
       ...buildUpload,
-      folder: join(tmpdir(), `openhands-uploads-${hostname()}-${process.pid}`),
+      folder: join(tmpdir(), uploadsFolder({ host: hostname(), pid: process.pid })),
       maxHeldBytes: MOST_HELD_CONTEXTS * buildUpload.maxContextBytes,
     }),
     place: createBuildPlacer({ directory, placer, registry }),

@@ -1,3 +1,4 @@
+import { hostname, tmpdir } from "node:os";
 import { adminRoutes, openApiDocument, routes } from "@remote-runtime/protocol";
 import { createRedisRegistry } from "@remote-runtime/registry";
 import {
@@ -8,15 +9,18 @@ import {
   exitOnConfigError,
   listen,
   mountPages,
+  type Log,
 } from "@remote-runtime/server";
 import { readGatewayConfig } from "./config.ts";
 import { createGateway } from "./gateway.ts";
+import { removeStaleUploads } from "./uploads-folder.ts";
 import { version } from "./version.ts";
 
 async function main(): Promise<void> {
   const config = readGatewayConfig(process.env);
   const log = createLog({ name: "gateway", level: config.LOG_LEVEL });
   using shutdown = createShutdown({ log });
+  await tidyUploads(log);
   const metrics = createMetrics();
   const registry = createRedisRegistry({ url: config.REDIS_URL, log });
   const gateway = createGateway({
@@ -58,6 +62,25 @@ async function main(): Promise<void> {
   await gateway.run(shutdown.signal);
   await server.close();
   await registry.close();
+}
+
+/** A gateway that was killed could not do it itself. */
+async function tidyUploads(log: Log): Promise<void> {
+  try {
+    const removed = await removeStaleUploads({ folder: tmpdir(), host: hostname(), isAlive });
+    if (removed.length > 0) log.info({ removed }, "removed uploads of gateways that are gone");
+  } catch (error) {
+    log.warn({ err: error }, "uploads of gateways that are gone stay where they are");
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    // Any other refusal, as for a process of somebody else's, says that there is one.
+    return !(error instanceof Error && "code" in error && error.code === "ESRCH");
+  }
 }
 
 await main().catch(exitOnConfigError);

@@ -3,7 +3,7 @@ import { environmentNames as gatewayNames } from "@remote-runtime/gateway";
 import { environmentNames as replicaNames } from "@remote-runtime/replica";
 import { ConfigError } from "@remote-runtime/server";
 import { describe, expect, test } from "vitest";
-import { environmentNames, readStandaloneConfig } from "./config.ts";
+import { environmentNames, ignoredSettings, readStandaloneConfig } from "./config.ts";
 
 function read(argv: string[], env: Record<string, string> = {}) {
   const config = readStandaloneConfig(argv, env);
@@ -61,4 +61,17 @@ test("README's table of settings has every variable of every server, and no othe
   const documented = new Set([...inTable.map(([, name]) => name), ...aliases]);
   expect(documented).toEqual(new Set([...environmentNames, ...gatewayNames, ...replicaNames]));
   for (const alias of aliases) expect(settings).toContain(alias);
+});
+
+test("ignoredSettings() names what other servers read and this one does not", () => {
+  const known = [...gatewayNames, ...replicaNames];
+  const env = {
+    REDIS_URL: "redis://redis:6379",
+    OPERATORS: "ops",
+    ROUTING: " ",
+    PORT: "1",
+    X: "1",
+  };
+  expect(ignoredSettings(env, known)).toContain("DATA_DIR: REDIS_URL, OPERATORS; npm run compose");
+  expect(ignoredSettings({ PORT: "1", PATH: "/bin" }, known)).toBeUndefined();
 });

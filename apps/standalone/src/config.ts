@@ -39,6 +39,17 @@ export type StandaloneConfig = z.output<typeof schema>;
 /** Every variable that the standalone server reads. */
 export const environmentNames: readonly string[] = [...Object.keys(shape), ...keyAliases.API_KEYS];
 
+/**
+ * What to say of settings that servers with a Redis read and this one does not; `undefined`: there are none. `known` are all
+ * settings of those servers.
+ */
+export function ignoredSettings(env: Environment, known: readonly string[]): string | undefined {
+  const own = new Set(environmentNames);
+  const names = [...new Set(known)].filter((name) => !own.has(name) && env[name]?.trim());
+  if (names.length === 0) return undefined;
+  return `not read by npm start, which is one replica with its registry in a file of DATA_DIR: ${names.join(", ")}; npm run compose, or a gateway and replicas as in k8s_deploy, share a Redis`;
+}
+
 export const USAGE = `Usage: npm start -- [--host ADDRESS] [--port PORT]
 
   --host ADDRESS  listen on that address (HOST; default 0.0.0.0)

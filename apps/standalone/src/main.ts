@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import { createGateway } from "@remote-runtime/gateway";
+import { createGateway, environmentNames as gatewayNames } from "@remote-runtime/gateway";
 import { adminRoutes, openApiDocument, routes, ServiceError } from "@remote-runtime/protocol";
 import { createSqliteRegistry, type Registry } from "@remote-runtime/registry";
-import { createReplica } from "@remote-runtime/replica";
+import { createReplica, environmentNames as replicaNames } from "@remote-runtime/replica";
 import {
   ConfigError,
   createKeyring,
@@ -19,7 +19,7 @@ import {
 import manifest from "../package.json" with { type: "json" };
 import { keptApiKey, keptReplicaId, makeDataDir } from "./data-dir.ts";
 import { greeting } from "./greeting.ts";
-import { readStandaloneConfig, USAGE, type StandaloneConfig } from "./config.ts";
+import { ignoredSettings, readStandaloneConfig, USAGE, type StandaloneConfig } from "./config.ts";
 
 const { version } = manifest;
 
@@ -41,6 +41,8 @@ async function main(): Promise<void> {
   }
   const log = createLog({ name: "standalone", level: config.LOG_LEVEL });
   using shutdown = createShutdown({ log });
+  const ignored = ignoredSettings(process.env, [...gatewayNames, ...replicaNames]);
+  if (ignored !== undefined) log.warn(ignored);
   makeDataDir(config.DATA_DIR);
   const keys = config.API_KEYS ?? [await keptApiKey(config.DATA_DIR)];
   const replicaId = config.REPLICA_ID ?? (await keptReplicaId(config.DATA_DIR));

@@ -78,7 +78,10 @@ describe("StartRequest", () => {
     [{ working_dir: "workspace" }, "working_dir: expected an absolute path"],
     [{ session_id: "s".repeat(4097) }, "session_id: has more than 4096 characters"],
     [{ session_id: 12 }, "session_id: expected a string, got a number"],
-    [{ resource_factor: "big" }, "resource_factor: expected a number, got another string"],
+    [
+      { resource_factor: "big" },
+      "resource_factor: expected a number, got a string that is not one",
+    ],
     [{ resource_factor: [] }, "resource_factor: expected a number, got a list"],
     [{ run_as_user: -1 }, "run_as_user: is less than 0"],
     [{ run_as_user: 1.5 }, "run_as_user: expected a whole number, got a number"],

@@ -41,7 +41,10 @@ const optionalNumber = z
     if (value.trim() === "") return null;
     const number = Number(value);
     if (Number.isFinite(number)) return number;
-    context.addIssue({ code: "custom", message: "expected a number, got another string" });
+    context.addIssue({
+      code: "custom",
+      message: "expected a number, got a string that is not one",
+    });
     return z.NEVER;
   });
 

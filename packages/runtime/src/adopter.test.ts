@@ -298,11 +298,20 @@ test("a runtime that a gateway has ended is ended by the next write of a replica
   expect(await world.registry.recordsOfReplica(REPLICA, { live: true })).toEqual([]);
 });
 
-test("containers of other replicas are left alone", async () => {
+test("containers of other replicas are left alone, and their bytes passed on", async () => {
   const { world, life, id } = await startIn(createWorld());
   const heir = await world.beginAndRun({ replicaId: "replica-2" });
   await world.clock.advance(60_000);
   expect(heir.list("alice")).toEqual([]);
   expect(life.state(id)).toBe("ready");
   expect(world.engine.containers.get(id)?.plan.replicaId).toBe(REPLICA);
+  // A port that replicas share out anew may be the other one's after a restart of both.
+  expect(heir.route(id, "agent")).toEqual(life.route(id, "agent"));
+  life.pause(id);
+  await world.clock.settle();
+  // Not "unknown": clients take a 404 for the end.
+  expect(heir.route(id, "agent")).toMatchObject({ kind: "waiting" });
+  life.stop(id);
+  await world.clock.advance(60_000);
+  expect(heir.route(id, "agent")).toEqual({ kind: "unknown" });
 });

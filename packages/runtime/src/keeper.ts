@@ -76,8 +76,10 @@ export function createKeeper(options: KeeperOptions): Keeper {
         options.onImages();
         return;
       case "sandbox": {
+        if (event.action === "started") return;
+        roster.ended(event.id);
         const entry = entries.get(event.id);
-        if (!entry || event.action === "started") return;
+        if (!entry) return;
         const hasFailed = entry.record.observed.state === "failed";
         if (hasFailed && event.action === "removed") entry.filesGone = true;
         else reconciler.suspect(entry, "exited");

@@ -21,6 +21,10 @@ export interface Roster {
   elsewhere(id: string): Sandbox["endpoints"] | undefined;
   /** All containers of the engine: what was lost and is not among them is forgotten. */
   see(sandboxes: readonly Sandbox[]): void;
+  /** Its process has ended, or its container is gone: nothing is to be dialled there before the next `see`. */
+  ended(id: string): void;
+  /** Where what the last `see` saw can be dialled, whosever it is; `undefined`: it saw no such container. */
+  seen(id: string): Sandbox["endpoints"] | undefined;
   ofSession(key: SessionKey): Entry | undefined;
 }
 
@@ -28,6 +32,7 @@ export function createRoster(): Roster {
   const entries = new Map<string, Entry>();
   const holders = new Map<string, Entry>();
   const lost = new Map<string, Sandbox["endpoints"]>();
+  let seen = new Map<string, Sandbox["endpoints"]>();
 
   function leave(entry: Entry): void {
     const key = keyText(entry.record);
@@ -58,13 +63,17 @@ export function createRoster(): Roster {
     },
     elsewhere: (id) => lost.get(id),
     see(sandboxes) {
-      const seen = new Map(sandboxes.map(({ id, endpoints }) => [id, endpoints]));
+      seen = new Map(sandboxes.map(({ id, endpoints }) => [id, endpoints]));
       for (const id of lost.keys()) {
         const endpoints = seen.get(id);
         if (endpoints) lost.set(id, endpoints);
         else lost.delete(id);
       }
     },
+    ended(id) {
+      if (seen.has(id)) seen.set(id, {});
+    },
+    seen: (id) => seen.get(id),
     ofSession: (key) => holders.get(keyText(key)),
   };
 }

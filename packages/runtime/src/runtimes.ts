@@ -200,6 +200,24 @@ export function createRuntimes(options: RuntimesOptions): Runtimes {
     return shown;
   }
 
+  /**
+   * Clients that have its URL from here need not know that another replica of this engine has it now, nor that this one
+   * listens at the port at which that one did before both were started again.
+   */
+  function routeElsewhere(id: string, service: SandboxService): SandboxRoute {
+    const endpoint = roster.elsewhere(id)?.[service];
+    if (endpoint) return { kind: "live", endpoint };
+    if (ledger.ended(id)) return { kind: "gone" };
+    const seen = roster.seen(id);
+    if (!seen) return { kind: "unknown" };
+    const known = seen[service];
+    if (known) return { kind: "live", endpoint: known };
+    return {
+      kind: "waiting",
+      reason: "another replica of this engine has it, and it does not run",
+    };
+  }
+
   return {
     start,
     stop,
@@ -226,12 +244,7 @@ export function createRuntimes(options: RuntimesOptions): Runtimes {
     },
     route(id, service) {
       const entry = entries.get(id);
-      if (!entry) {
-        // Clients that have its URL from here need not know that another replica of this engine has it now.
-        const endpoint = roster.elsewhere(id)?.[service];
-        if (endpoint) return { kind: "live", endpoint };
-        return { kind: ledger.ended(id) ? "gone" : "unknown" };
-      }
+      if (!entry) return routeElsewhere(id, service);
       const { desired, observed, readyAt } = entry.record;
       if (desired === "stopped") return { kind: "gone" };
       if (observed.state === "failed") {

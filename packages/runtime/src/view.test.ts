@@ -65,6 +65,18 @@ describe("viewOf()", () => {
     expect(shown.url).toBe("http://server:8000/abcdefghijklmnop/runtime");
   });
 
+  test("does not tell a container that is about to end as ready", () => {
+    const observed: Observed = { state: "ready", since: 1 };
+    const states = (["running", "paused", "stopped"] as const).map(
+      (desired) => view({ desired, observed }).container_statuses,
+    );
+    expect(states).toMatchObject([
+      [{ ready: true, state: "running" }],
+      [{ ready: false, state: "paused" }],
+      [{ ready: false, state: "stopped" }],
+    ]);
+  });
+
   test("names lack of memory by the word that clients look for", () => {
     const reason = "killed for lack of memory (OOMKilled)";
     const shown = view({ observed: { state: "failed", verdict: "oom", reason }, verdict: "oom" });

@@ -31,7 +31,8 @@ export function viewOf(
       {
         name: record.id,
         ready: status === "running",
-        state: status === "running" ? "running" : record.observed.state,
+        // What is on its way to its end or to rest is not told as what it still is.
+        state: status === "starting" || status === "error" ? record.observed.state : status,
       },
     ],
     events: record.events.map(({ at, reason, message }) => ({

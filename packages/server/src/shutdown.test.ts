@@ -12,6 +12,7 @@ function start({ timeoutMs, graceMs }: { timeoutMs?: number; graceMs?: number } 
   const target = Object.assign(emitter, {
     exit: (code: number) => void emitter.emit("exited", code),
   });
+  const clock = { now: 0 };
   const lines: string[] = [];
   const log = {
     info: (line: string) => lines.push(line),
@@ -19,6 +20,7 @@ function start({ timeoutMs, graceMs }: { timeoutMs?: number; graceMs?: number } 
   };
   const shutdown = createShutdown({
     log,
+    now: () => clock.now,
     process: target,
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(graceMs === undefined ? {} : { graceMs }),
@@ -26,7 +28,7 @@ function start({ timeoutMs, graceMs }: { timeoutMs?: number; graceMs?: number } 
   shutdowns.push(shutdown);
   const exits: unknown[] = [];
   target.on("exited", (code) => exits.push(code));
-  return { target, shutdown, exits, lines };
+  return { target, shutdown, exits, lines, clock };
 }
 
 describe("createShutdown()", () => {
@@ -43,6 +45,17 @@ describe("createShutdown()", () => {
     const { target, exits } = start();
     target.emit("SIGINT", "SIGINT");
     target.emit("SIGTERM", "SIGTERM");
+    expect(exits).toEqual([1]);
+  });
+
+  test("takes one Ctrl-C for one signal though it comes twice, and the next one for a second", () => {
+    const { target, exits, lines, clock } = start();
+    target.emit("SIGINT", "SIGINT");
+    target.emit("SIGINT", "SIGINT");
+    expect(exits).toEqual([]);
+    expect(lines).toEqual(["SIGINT: shutting down"]);
+    clock.now = 600;
+    target.emit("SIGINT", "SIGINT");
     expect(exits).toEqual([1]);
   });
 
@@ -74,7 +87,7 @@ describe("createShutdown()", () => {
     long.target.emit("SIGINT", "SIGINT");
     expect(long.shutdown.signal.aborted).toBe(true);
     expect(long.exits).toEqual([]);
-    long.target.emit("SIGINT", "SIGINT");
+    long.target.emit("SIGTERM", "SIGTERM");
     expect(long.exits).toEqual([1]);
   });
 

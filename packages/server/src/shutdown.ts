@@ -1,3 +1,5 @@
+import { createSignalRepetition } from "./signal-repetition.ts";
+
 /** The part of `process` that a shutdown uses. */
 export interface ShutdownProcess {
   on(signal: "SIGTERM" | "SIGINT", listener: (signal: "SIGTERM" | "SIGINT") => void): unknown;
@@ -11,6 +13,8 @@ export type ShutdownOptions = {
   graceMs?: number;
   /** How long everything may take to end after that. Default 10 s. */
   timeoutMs?: number;
+  /** Milliseconds; tells a second signal from the first one's echo. Default the process' own clock. */
+  now?: () => number;
   process?: ShutdownProcess;
 };
 
@@ -26,16 +30,18 @@ export interface Shutdown extends Disposable {
 /**
  * Turns SIGTERM and SIGINT into AbortSignals. The process then ends by itself when nothing is left to do; it is ended with
  * code 1 `timeoutMs` after the grace. A second signal ends the grace; another one, or the second without a grace, ends the
- * process at once. Disposing takes the listeners off.
+ * process at once. The same signal again within half a second is not a second one. Disposing takes the listeners off.
  */
 export function createShutdown({
   log,
   graceMs = 0,
   timeoutMs = 10_000,
+  now = () => performance.now(),
   process: target = process,
 }: ShutdownOptions): Shutdown {
   const leaving = new AbortController();
   const ending = new AbortController();
+  const repeats = createSignalRepetition({ now });
   let grace: NodeJS.Timeout | undefined;
   let lastResort: NodeJS.Timeout | undefined;
 
@@ -52,6 +58,7 @@ export function createShutdown({
   }
 
   const onSignal = (signal: "SIGTERM" | "SIGINT"): void => {
+    if (repeats(signal)) return;
     if (ending.signal.aborted) {
       log.error(`${signal} again: exiting at once`);
       target.exit(1);

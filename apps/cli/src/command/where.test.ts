@@ -15,7 +15,7 @@ test("where says which replica and why, and shows the candidates in the ring's o
     [
       "replica-2 (cached) would start docker.io/library/python:3",
       "its engine holds the image",
-      "starts of this image go together to replica-2 for another 1m 30s",
+      "its starts stay together there for another 1m 30s",
       "",
       "   REPLICA    STATE     HOLDS    LOAD  SOFT LIMIT  HARD LIMIT",
       "   replica-1  draining  nothing     3         7.5          10",

@@ -59,7 +59,9 @@ function show(out: Out, placement: PlacementObject): void {
     const left = formatDuration(group.expires_in_seconds);
     printLine(
       out,
-      `starts of this image go together to ${printable(group.replica_id)} for another ${left}`,
+      group.replica_id === chosen
+        ? `its starts stay together there for another ${left}`
+        : `its starts went together to ${printable(group.replica_id)}, which has them for another ${left}`,
     );
   }
   if (candidates.every(({ state }) => state !== "ready"))
