@@ -13,6 +13,8 @@ export const CPU_SECONDS = "process_cpu_seconds_total";
 export interface Api {
   /** Default command: the stub agent's own. */
   start(image: string, command?: string): Promise<RuntimeObject>;
+  /** As the V1 SDK asks, whose sandboxes have a port of their own. */
+  startWithPort(image: string): Promise<RuntimeObject>;
   /** Polls until the runtime is ready. */
   ready(runtime: RuntimeObject): Promise<RuntimeObject>;
   stop(runtime: RuntimeObject): Promise<void>;
@@ -31,16 +33,18 @@ export function createApi(
   const http = createHttp({ baseUrl: url }, { "X-API-Key": key });
   const read = (text: string): RuntimeObject => RuntimeObject.parse(JSON.parse(text));
 
+  async function start(image: string, more: object): Promise<RuntimeObject> {
+    const body = { image, working_dir: "/workspace", session_id: randomUUID(), ...more };
+    return read(expectStatus("POST /start", await http.send("POST", "/start", body), [201]));
+  }
+
   return {
-    async start(image, command) {
-      const answer = await http.send("POST", "/start", {
-        image,
-        command: command ?? ["stub_agent", "60000"],
-        working_dir: "/workspace",
-        session_id: randomUUID(),
-      });
-      return read(expectStatus("POST /start", answer, [201]));
-    },
+    start: (image, command) => start(image, { command: command ?? ["stub_agent", "60000"] }),
+    startWithPort: (image) =>
+      start(image, {
+        command: "/usr/local/bin/openhands-agent-server --port 60000",
+        image_pull_policy: "IfNotPresent",
+      }),
     async ready({ runtime_id: id }) {
       const deadline = performance.now() + READY_DEADLINE_MS;
       for (;;) {

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { RuntimeObject } from "@remote-runtime/protocol";
 import { ensureStubImage } from "@remote-runtime/testing";
 import { type Api, CPU_SECONDS, createApi } from "./api.ts";
 import { inLanes } from "./lanes.ts";
@@ -23,7 +24,9 @@ type Subjects = {
   image: string;
   signal: AbortSignal;
 };
+type Start = (image: string) => Promise<RuntimeObject>;
 type Round = { server: number; raw: number; cpuMs: number };
+type Load = (typeof LOADS)[number];
 
 /** Complete lives per second, through the server and on the bare engine by turns in one run, so that noise hits both. */
 async function main(): Promise<void> {
@@ -49,29 +52,46 @@ async function main(): Promise<void> {
 
 async function measure(subjects: Subjects, began: Record<string, unknown>): Promise<void> {
   const { api, signal } = subjects;
+  const forms: Record<string, Start> = {
+    "": (image) => api.start(image),
+    ", a port each": (image) => api.startWithPort(image),
+  };
   const rows: Record<string, Row> = {};
   const details: unknown[] = [];
   // What only the first life costs is nobody's: connections, compiled code, the image's layers in memory.
-  await inLanes({ count: 4, width: 4 }, () => serverLife(subjects, []), signal);
+  for (const start of Object.values(forms))
+    await inLanes({ count: 4, width: 4 }, () => serverLife(subjects, start, []), signal);
   await inLanes({ count: 4, width: 4 }, () => rawLife(subjects), signal);
-  for (const load of LOADS) {
-    const rounds: Round[] = [];
-    const startMs: number[] = [];
-    for (let round = 1; round <= ROUNDS; round += 1) {
-      const cpuBegan = await api.metric(CPU_SECONDS);
-      const server =
-        load.count / (await inLanes(load, () => serverLife(subjects, startMs), signal));
-      const cpuMs = (1000 * ((await api.metric(CPU_SECONDS)) - cpuBegan)) / load.count;
-      const raw = load.count / (await inLanes(load, () => rawLife(subjects), signal));
-      rounds.push({ server, raw, cpuMs });
-      console.log(
-        `${load.width} at once, round ${round}: server ${rounded(server)} lives/s, engine alone ${rounded(raw)} lives/s`,
-      );
+  for (const [form, start] of Object.entries(forms)) {
+    for (const load of LOADS) {
+      const name = `${load.width} at once${form}`;
+      const { rounds, startMs } = await measureLoad(subjects, { name, load, start });
+      rows[name] = rowOf(rounds, startMs);
+      details.push({ name, ...load, rounds, startMs });
     }
-    rows[`${load.width} at once`] = rowOf(rounds, startMs);
-    details.push({ ...load, rounds, startMs });
   }
   await report("life", { rows, conditions: began, details });
+}
+
+async function measureLoad(
+  subjects: Subjects,
+  { name, load, start }: { name: string; load: Load; start: Start },
+): Promise<{ rounds: Round[]; startMs: number[] }> {
+  const { api, signal } = subjects;
+  const rounds: Round[] = [];
+  const startMs: number[] = [];
+  for (let round = 1; round <= ROUNDS; round += 1) {
+    const cpuBegan = await api.metric(CPU_SECONDS);
+    const life = (): Promise<void> => serverLife(subjects, start, startMs);
+    const server = load.count / (await inLanes(load, life, signal));
+    const cpuMs = (1000 * ((await api.metric(CPU_SECONDS)) - cpuBegan)) / load.count;
+    const raw = load.count / (await inLanes(load, () => rawLife(subjects), signal));
+    rounds.push({ server, raw, cpuMs });
+    console.log(
+      `${name}, round ${round}: server ${rounded(server)} lives/s, engine alone ${rounded(raw)} lives/s`,
+    );
+  }
+  return { rounds, startMs };
 }
 
 function rowOf(rounds: readonly Round[], startMs: readonly number[]): Row {
@@ -85,9 +105,13 @@ function rowOf(rounds: readonly Round[], startMs: readonly number[]): Row {
   };
 }
 
-async function serverLife({ api, removals, image }: Subjects, startMs: number[]): Promise<void> {
+async function serverLife(
+  { api, removals, image }: Subjects,
+  start: Start,
+  startMs: number[],
+): Promise<void> {
   const began = performance.now();
-  const accepted = await api.start(image);
+  const accepted = await start(image);
   startMs.push(performance.now() - began);
   const ready = await api.ready(accepted);
   await untilAlive(ready.url, 1);

@@ -28,9 +28,17 @@ export interface OwnEngine extends AsyncDisposable {
   docker(...args: string[]): Promise<string>;
   /** Copies an image over from this machine's engine. */
   load(image: string): Promise<void>;
+  /** Ends its daemon, with what that ends, and waits for its end: SIGTERM as a host going down, SIGKILL as a crash. */
+  end(signal: "SIGTERM" | "SIGKILL"): Promise<void>;
+  /** Starts the daemon that was ended, with the same files at the same address, and waits until it answers. */
+  restart(): Promise<void>;
 }
 
 const START_DEADLINE_MS = 60_000;
+const END_DEADLINE_MS = 60_000;
+/** While this file is there the daemon stays away, in a container that keeps its address. */
+const AWAY = "/run/away";
+const DAEMON = `while sleep 0.1; do [ -e ${AWAY} ] || dockerd "$@"; done`;
 const run = promisify(execFile);
 
 /** Starts an engine in a privileged container. */
@@ -50,7 +58,8 @@ export async function startOwnEngine(options: OwnEngineOptions = {}): Promise<Ow
     const daemon = ["--data-root", dataRoot, "--host", "tcp://0.0.0.0:2375", "--tls=false"];
     resources.defer(() => clear(dataRoot, image));
     const args = [...daemon, ...(options.arguments ?? [])];
-    const id = await docker("run", "--detach", "--privileged", "--mount", mount, image, ...args);
+    const shell = ["--entrypoint", "sh", image, "-c", DAEMON, "dockerd", ...args];
+    const id = await docker("run", "--detach", "--privileged", "--mount", mount, ...shell);
     resources.defer(() => docker("rm", "--force", "--volumes", id).then(() => undefined));
     const address = await docker(
       "inspect",
@@ -60,14 +69,27 @@ export async function startOwnEngine(options: OwnEngineOptions = {}): Promise<Ow
     );
     const url = `tcp://${address}:2375`;
     const onIt = (...more: string[]): Promise<string> => docker("--host", url, ...more);
+    const inside = (script: string): Promise<string> => docker("exec", id, "sh", "-c", script);
     const answers = (): Promise<boolean> => onIt("version").then(Boolean, () => false);
-    await until(answers, Boolean, { deadlineMs: START_DEADLINE_MS, what: `an engine at ${url}` });
+    const untilAnswers = (): Promise<boolean> =>
+      until(answers, Boolean, { deadlineMs: START_DEADLINE_MS, what: `an engine at ${url}` });
+    await untilAnswers();
     return {
       url,
       address,
       dataRoot,
       docker: onIt,
       load: (name) => copyImage(name, url),
+      async end(signal) {
+        await inside(`touch ${AWAY} && kill -${signal.slice(3)} $(cat /run/docker.pid)`);
+        const lives = "pidof dockerd > /dev/null && echo lives || echo ended";
+        const hasEnded = (state: string): boolean => state === "ended";
+        await until(() => inside(lives), hasEnded, { deadlineMs: END_DEADLINE_MS });
+      },
+      async restart() {
+        await inside(`rm -f ${AWAY}`);
+        await untilAnswers();
+      },
       [Symbol.asyncDispose]: () => resources.disposeAsync(),
     };
   } catch (error) {

@@ -48,14 +48,16 @@ export async function connectEngine(options: ConnectEngineOptions): Promise<Conn
   await waitForEngine(() => pingEngine(docker), waiting);
   const sandboxNetwork = config.SANDBOX_NETWORK;
   const { bindAddress, dialHost } = await bindAddressOf(host);
+  const before = await inspectSelf(docker, { sandboxNetwork });
+  const remote = before?.ownNetwork ? undefined : await remoteHost(docker);
   const reach = await discoverReach(docker, {
     network: sandboxNetwork,
-    self: await inspectSelf(docker, { sandboxNetwork }),
+    self: before,
+    remoteHost: remote,
     override: config.SANDBOX_REACH === "auto" ? undefined : config.SANDBOX_REACH,
   });
   // Only now: a container that joins a network may get other host ports from the engine.
   const self = await inspectSelf(docker, { sandboxNetwork });
-  const remote = self?.ownNetwork ? undefined : await remoteHost(docker);
   const engine = createDockerEngine({
     docker,
     reach,

@@ -4,7 +4,7 @@ import type { RuntimeRecord } from "@remote-runtime/registry";
 import { runtimeUrl, type Endpoint } from "@remote-runtime/runtime";
 import type { PublishedPath } from "./published-path.ts";
 
-const PROBE_TIMEOUT_MS = 5_000;
+const ANSWER_TIMEOUT_MS = 5_000;
 const MOST_INFO_BYTES = 64 * 1024;
 const DIAL_TIMEOUT_MS = 1_000;
 /** Longer than it takes until a packet that got lost is sent again. */
@@ -19,18 +19,20 @@ export type ProbeOptions = {
   published: PublishedPath;
   /** Where this process dials the agent. */
   endpoint: Endpoint | undefined;
+  /** Milliseconds that an answer at a published port is waited for. Default 5,000, as through this server. */
+  publishedTimeoutMs?: number;
 };
 
 /**
  * Whether GET /alive answers 200 on the path that clients take, through this very server. A published port that does not
- * answer counts as not alive until `published` has given it up for what the path through this server says.
+ * answer counts as not alive until `published` has what the path through this server says be enough.
  */
 export async function probeAlive(
   record: Pick<RuntimeRecord, "id" | "urlForm" | "hostPort">,
   options: ProbeOptions,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { host, port, wildcardBase, published, endpoint } = options;
+  const { host, port, wildcardBase, endpoint } = options;
   // Cheap, and at once; the public path waits in the proxy for a sandbox that does not listen yet.
   if (endpoint && !(await listens(endpoint, signal))) return false;
   const own = `http://${host}:${port}`;
@@ -41,27 +43,30 @@ export async function probeAlive(
   const throughProxy = async (): Promise<boolean> =>
     (await statusOf(`${own}/${record.id}/runtime/alive`, {}, signal)) === 200;
   if (record.urlForm !== "port" || record.hostPort === null) return throughProxy();
-  return answersAtPort(record.hostPort, { published, throughProxy, signal });
+  return answersAtPort(record.id, record.hostPort, { ...options, throughProxy, signal });
 }
 
 async function answersAtPort(
+  id: string,
   port: number,
   {
     published,
+    publishedTimeoutMs,
     throughProxy,
     signal,
-  }: { published: PublishedPath; throughProxy: () => Promise<boolean>; signal: AbortSignal },
+  }: Pick<ProbeOptions, "published" | "publishedTimeoutMs"> & {
+    throughProxy: () => Promise<boolean>;
+    signal: AbortSignal;
+  },
 ): Promise<boolean> {
   const host = published.host();
   if (host === null) return throughProxy();
-  const status = await statusOf(`http://${host}:${port}/alive`, {}, signal);
+  const status = await statusOf(`http://${host}:${port}/alive`, {}, signal, publishedTimeoutMs);
   if (status !== undefined) {
-    published.answered();
+    published.answered(id);
     return status === 200;
   }
-  if (!(await throughProxy())) return false;
-  published.missed(port);
-  return published.host() === null;
+  return (await throughProxy()) && published.missed(id, port);
 }
 
 /** Milliseconds since the agent's own last activity by its /server_info; `null` where it does not tell. */
@@ -73,7 +78,7 @@ export async function agentIdleMs(
     const answer = await fetch(`http://${endpoint.host}:${endpoint.port}/server_info`, {
       // What a sandbox answers is not to be trusted: not with a detour, not with a flood.
       redirect: "error",
-      signal: AbortSignal.timeout(PROBE_TIMEOUT_MS),
+      signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
     });
     const body: unknown = JSON.parse(await textOf(answer, MOST_INFO_BYTES));
     if (typeof body !== "object" || body === null || !("idle_time" in body)) return null;
@@ -115,9 +120,10 @@ function statusOf(
   url: string,
   headers: Record<string, string>,
   signal: AbortSignal,
+  timeoutMs = ANSWER_TIMEOUT_MS,
 ): Promise<number | undefined> {
   const { promise, resolve } = Promise.withResolvers<number | undefined>();
-  const timeout = AbortSignal.timeout(PROBE_TIMEOUT_MS);
+  const timeout = AbortSignal.timeout(timeoutMs);
   let status: number | undefined;
   const call = request(
     url,

@@ -51,12 +51,19 @@ it("discoverReach() has ports published on loopback where the engine's bridge is
 });
 
 it("discoverReach() has ports published on every address of an engine on another machine", async () => {
-  await using engine = await engineWith({ gateway: FOREIGN });
+  // Where this machine's engine has a bridge of the same address.
+  await using engine = await engineWith({ gateway: "127.0.0.1" });
   vi.stubEnv("DOCKER_HOST", "tcp://engine.example:2375");
   const docker = createDocker();
   // Only the name of the host matters here; calls go to the stub.
   docker.modem.dial = (...call) => engine.docker.modem.dial(...call);
-  expect(await discoverReach(docker, { network: "sandboxes", self: undefined })).toEqual({
+  expect(
+    await discoverReach(docker, {
+      network: "sandboxes",
+      self: undefined,
+      remoteHost: "engine.example",
+    }),
+  ).toEqual({
     kind: "published",
     dialHost: "engine.example",
     bindAddress: "0.0.0.0",

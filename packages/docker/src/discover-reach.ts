@@ -13,6 +13,8 @@ export type DiscoverReachOptions = {
   network: string;
   /** This process's own container, from `inspectSelf`. */
   self: Self | undefined;
+  /** As `remoteHost` has it. Default: the engine is on this machine. */
+  remoteHost?: string | undefined;
   /** Takes this kind without looking. */
   override?: Reach["kind"] | undefined;
 };
@@ -24,7 +26,7 @@ export type DiscoverReachOptions = {
  */
 export async function discoverReach(
   docker: Docker,
-  { network, self, override }: DiscoverReachOptions,
+  { network, self, remoteHost, override }: DiscoverReachOptions,
 ): Promise<Reach> {
   const joins = override === "network" || (override === undefined && self?.ownNetwork === true);
   const { id, gateway } = await ensureNetwork(docker, network, { isolated: !joins });
@@ -38,12 +40,9 @@ export async function discoverReach(
     await join(docker, id, self.containerId);
     return { kind: "network" };
   }
-  if (
-    override === "bridge" ||
-    (override === undefined && gateway !== undefined && (await isLocal(gateway)))
-  ) {
-    return { kind: "bridge" };
-  }
+  // Engines choose from the same addresses: this machine's may well have a bridge like that of one elsewhere.
+  const mayBeHere = override === undefined && remoteHost === undefined && gateway !== undefined;
+  if (override === "bridge" || (mayBeHere && (await isLocal(gateway)))) return { kind: "bridge" };
   const host = engineHost(docker);
   if (host === undefined || isLoopback(host))
     return { kind: "published", dialHost: "127.0.0.1", bindAddress: "127.0.0.1" };

@@ -29,7 +29,8 @@ export type WatchOptions = {
 
 /**
  * Reads the engine's event stream until `signal` aborts, connecting again after 0.1 s, then twice as long each time, at
- * most 5 s. Events since the call are not lost while the first connection is made; any later one begins with `reconnected`.
+ * most 5 s. Events since the call are not lost while the first connection is made; what fails or ends is told as
+ * `disconnected`, once, and the next connection begins with `reconnected`.
  */
 export async function watchEvents({
   docker,
@@ -42,11 +43,13 @@ export async function watchEvents({
   let connections = 0;
   let retryMs = FIRST_RETRY_MS;
   let said = false;
+  let isFollowing = true;
   while (!signal.aborted) {
     let openedAt = Number.POSITIVE_INFINITY;
     try {
       const stream = await open(docker, signal, connections === 0 ? since : undefined);
-      if (connections > 0 || said) onEvent({ kind: "reconnected" });
+      if (!isFollowing) onEvent({ kind: "reconnected" });
+      isFollowing = true;
       connections += 1;
       openedAt = now();
       said = false;
@@ -63,6 +66,8 @@ export async function watchEvents({
         );
       said = true;
     }
+    if (isFollowing) onEvent({ kind: "disconnected" });
+    isFollowing = false;
     // A stream that breaks at once must not be opened ten times a second.
     if (now() - openedAt > LAST_RETRY_MS) retryMs = FIRST_RETRY_MS;
     await wait(retryMs, undefined, { signal }).catch(() => undefined);

@@ -68,10 +68,14 @@ export type EngineDescription = {
   runtimeClasses: string[];
 };
 
-/** Something happened to a sandbox or to an image; `reconnected` says that events may have been missed before it. */
+/**
+ * Something happened to a sandbox or to an image. `disconnected`: events are missed from now on, until `reconnected`; none
+ * says which.
+ */
 export type EngineEvent =
   | { kind: "sandbox"; id: string; action: "started" | "died" | "removed" }
   | { kind: "images" }
+  | { kind: "disconnected" }
   | { kind: "reconnected" };
 
 /**

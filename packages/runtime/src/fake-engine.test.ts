@@ -55,7 +55,7 @@ describe("createFakeEngine() controls", () => {
     });
   });
 
-  it("setAway() makes every call unavailable, and coming back is told as reconnected", async () => {
+  it("setAway() makes every call unavailable, and is told as disconnected and reconnected", async () => {
     const engine = createFakeEngine();
     const events: EngineEvent[] = [];
     engine.watch((event) => events.push(event), new AbortController().signal);
@@ -64,7 +64,7 @@ describe("createFakeEngine() controls", () => {
     expect(await engine.ping()).toBe(false);
     engine.setAway(false);
     expect(await engine.list()).toEqual([]);
-    expect(events).toEqual([{ kind: "reconnected" }]);
+    expect(events).toEqual([{ kind: "disconnected" }, { kind: "reconnected" }]);
   });
 
   it("pull() brings the image once the given function ends", async () => {

@@ -30,7 +30,7 @@ export type FakeEngineControls = {
   write(id: string, text: string): void;
   /** The port of the host belongs to another program from now on. */
   takePort(port: number): void;
-  /** While away every call is `unavailable`; coming back is told as `reconnected`. */
+  /** While away every call is `unavailable`; told as `disconnected` and `reconnected`. */
   setAway(away: boolean): void;
 };
 
@@ -115,7 +115,7 @@ function createControls(state: State): FakeEngineControls {
     },
     takePort: (port) => void state.takenPorts.add(port),
     setAway(away) {
-      if (state.away && !away) emit(state, { kind: "reconnected" });
+      if (state.away !== away) emit(state, { kind: away ? "disconnected" : "reconnected" });
       state.away = away;
     },
   };

@@ -138,6 +138,33 @@ describe("the comparison with the engine", () => {
     expect([...world.engine.containers.keys()]).toEqual([id, faulty]);
   });
 
+  test("says so too where the engine's last word was that end, or a comparison comes before its events", async () => {
+    const { world, life, id: told } = await startIn(createWorld());
+    const { id: missed } = await life.start(order({ sessionId: "missed" }));
+    await world.clock.settle();
+    // As a host goes down: the end is told when the engine takes no calls any more.
+    world.engine.crash(told, 143);
+    world.engine.setAway(true);
+    await world.clock.advance(500);
+    world.isDeaf = true;
+    world.engine.crash(missed, 137);
+    world.engine.setAway(false);
+    await world.clock.advance(30_000);
+    expect([told, missed].map((id) => life.get(id)?.verdict)).toEqual([
+      "engine_lost",
+      "engine_lost",
+    ]);
+    world.isDeaf = false;
+    const { id: own } = await life.start(order({ sessionId: "later" }));
+    await world.clock.settle();
+    world.engine.setAway(true);
+    world.engine.setAway(false);
+    await world.clock.settle();
+    world.engine.crash(own, 143);
+    await world.clock.settle();
+    expect(life.get(own)?.verdict).toBe("exited");
+  });
+
   test("does not mistake what changed while the list was made", async () => {
     const world = createWorld();
     const life = await world.beginAndRun();

@@ -48,8 +48,12 @@ export type KeeperOptions = {
 export function createKeeper(options: KeeperOptions): Keeper {
   const { engine, roster, reconciler, adopter, ledger, clock, log } = options;
   const { entries } = roster;
+  let isFollowing = true;
+  /** What has ended processes that are found to have ended: an engine that nobody followed may have been away itself. */
+  let loss: Loss = "exited";
 
-  async function compare(lost: Loss): Promise<void> {
+  async function compare(): Promise<void> {
+    const lost = loss;
     const before = new Map([...entries].map(([id, { record }]) => [id, record.observed]));
     const sandboxes = new Map((await engine.list()).map((sandbox) => [sandbox.id, sandbox]));
     for (const [id, entry] of entries) {
@@ -63,13 +67,19 @@ export function createKeeper(options: KeeperOptions): Keeper {
         reconciler.suspect(entry, lost);
       }
     }
+    if (isFollowing) loss = "exited";
     await adopter.adoptUnknown([...sandboxes.values()]);
   }
 
   function onEngineEvent(event: EngineEvent): void {
     switch (event.kind) {
+      case "disconnected":
+        isFollowing = false;
+        loss = "engine_lost";
+        return;
       case "reconnected":
-        void attempt("the comparison with the engine", () => compare("engine_lost"));
+        isFollowing = true;
+        void compareNow();
         options.onImages();
         return;
       case "images":
@@ -116,8 +126,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
     }
   }
 
-  const compareNow = (): Promise<void> =>
-    attempt("the comparison with the engine", () => compare("exited"));
+  const compareNow = (): Promise<void> => attempt("the comparison with the engine", compare);
   const reapNow = async (): Promise<void> => {
     if (options.mayEnd()) await attempt("the check of lifetimes", options.reap);
   };

@@ -1,3 +1,5 @@
+import { ServiceError } from "@remote-runtime/protocol";
+import type { Registry } from "@remote-runtime/registry";
 import { describe, expect, test } from "vitest";
 import { bench, stopped } from "./ledger-fixture.ts";
 import { exampleRecord } from "./record-example.ts";
@@ -47,6 +49,65 @@ describe("a runtime that another replica has taken over", () => {
       });
       expect(await registry.sessionHolder(KEY)).toBeUndefined();
     }
+  });
+
+  describe("and was stopped here, as several were,", () => {
+    const ids = ["first", "second", "third"].map((word) => word.padEnd(16, "x"));
+
+    /** Three that the registry has not been told of, and those whose record it was asked for since. */
+    async function stopAll(change: (registry: Registry) => Registry = (same) => same) {
+      const asked: string[] = [];
+      const made = await bench((registry) =>
+        change({
+          ...registry,
+          record: (id) => {
+            asked.push(id);
+            return registry.record(id);
+          },
+        }),
+      );
+      const { ledger, registry, settle } = made;
+      for (const id of ids) await registry.putRecord({ ...theirs, id });
+      registry.setAway(true);
+      for (const id of ids) ledger.drop(id, stopped({ id, verdict: "stopped" }));
+      await settle();
+      asked.length = 0;
+      const live = async (): Promise<string[]> => {
+        const records = await Promise.all(ids.map((id) => registry.record(id)));
+        return records.flatMap((one) => (one && one.desired !== "stopped" ? [one.id] : []));
+      };
+      return { ...made, asked, live };
+    }
+
+    test("has the registry asked once while that is away, and all are ended when it is back", async () => {
+      const { ledger, registry, asked, live } = await stopAll();
+      await ledger.retry();
+      expect(asked).toEqual(ids.slice(0, 1));
+      registry.setAway(false);
+      await ledger.retry();
+      expect(await live()).toEqual([]);
+    });
+
+    test.each<[string, () => Promise<string>]>([
+      ["changes hands just then", async () => "replica-3"],
+      [
+        "is refused for itself",
+        () => Promise.reject(new ServiceError("internal", "no such thing")),
+      ],
+    ])("holds up none of the others where it %s, and is tried again", async (_, answer) => {
+      const hindered = new Set(ids.slice(0, 1));
+      const { ledger, registry, live } = await stopAll((same) => ({
+        ...same,
+        putRecord: (record, ...rest) =>
+          hindered.has(record.id) ? answer() : same.putRecord(record, ...rest),
+      }));
+      registry.setAway(false);
+      await ledger.retry();
+      expect(await live()).toEqual(ids.slice(0, 1));
+      hindered.clear();
+      await ledger.retry();
+      expect(await live()).toEqual([]);
+    });
   });
 
   test("is not written once it is dropped", async () => {

@@ -172,6 +172,22 @@ describe("a registry that is away", () => {
     expect(await registry.recordsOfReplica(REPLICA)).toHaveLength(100);
   });
 
+  test("that is there and refuses one runtime takes all others", async () => {
+    const { ledger, registry, settle } = await bench((registry) => ({
+      ...registry,
+      putRecord: (...args) =>
+        args[0].id === OTHER
+          ? Promise.reject(new ServiceError("internal", "no such thing"))
+          : registry.putRecord(...args),
+    }));
+    ledger.distrust();
+    for (const id of [OTHER, record.id]) ledger.save(exampleRecord({ id }));
+    await ledger.read([]);
+    await ledger.retry();
+    await settle();
+    expect((await registry.recordsOfReplica(REPLICA)).map(({ id }) => id)).toEqual([record.id]);
+  });
+
   test("comes back empty: everything is written, and live runtimes have their sessions", async () => {
     const { ledger, registry } = await bench();
     const failed = exampleRecord({

@@ -103,11 +103,13 @@ export function createLedger(options: LedgerOptions): Ledger {
     }
   }
 
-  function onRefused(id: string, error: unknown): void {
-    if (isPassing(ServiceError.from(error))) isRead = false;
+  function onRefused(id: string, error: unknown): "again" | "away" {
+    const isAway = isPassing(ServiceError.from(error));
+    if (isAway) isRead = false;
     if (!hasWarned)
       log.warn({ runtime: id, err: error }, "the registry takes no records; they wait");
     hasWarned = true;
+    return isAway ? "away" : "again";
   }
 
   async function put(record: RuntimeRecord): Promise<void> {
@@ -154,7 +156,11 @@ export function createLedger(options: LedgerOptions): Ledger {
   }
 
   /** Whoever asked for its end was told that it has ended. */
-  async function endElsewhere({ id, verdict, endedAt }: RuntimeRecord): Promise<void> {
+  async function endElsewhere({
+    id,
+    verdict,
+    endedAt,
+  }: RuntimeRecord): Promise<"ended" | "again" | "away"> {
     try {
       const record = await registry.record(id);
       if (record && record.desired !== "stopped") {
@@ -163,11 +169,12 @@ export function createLedger(options: LedgerOptions): Ledger {
           ENDED_MS,
         );
         // It has changed hands just now: once more.
-        if (owner !== undefined && owner !== record.replicaId) return;
+        if (owner !== undefined && owner !== record.replicaId) return "again";
       }
       stoppedElsewhere.delete(id);
+      return "ended";
     } catch (error) {
-      onRefused(id, error);
+      return onRefused(id, error);
     }
   }
 
@@ -239,16 +246,14 @@ export function createLedger(options: LedgerOptions): Ledger {
     },
     ended: (id) => endedOnes.get(id),
     async retry() {
+      // The first of them that finds the registry away says enough for all; what is wrong with itself holds up no other.
       for (const record of stoppedElsewhere.values()) {
-        await endElsewhere(record);
-        // The others fare no better now.
-        if (stoppedElsewhere.has(record.id)) break;
+        if ((await endElsewhere(record)) === "away") return;
       }
       const [first, ...others] = unsaved.keys();
       if (first === undefined) return;
-      // One that is refused says enough of a registry that is away.
       await write(first);
-      if (!unsaved.has(first)) await Promise.all(others.map(write));
+      if (isRead) await Promise.all(others.map(write));
     },
   };
 }

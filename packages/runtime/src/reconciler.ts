@@ -150,6 +150,8 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     if (error.code === "internal")
       log.warn({ runtime: record.id, step, err: cause }, "a step failed");
     const engineAnswers = !isPassing(error) || (await engine.ping());
+    // What is found on its return may be its own doing.
+    if (!engineAnswers && entry.suspicion) entry.suspicion = { lost: "engine_lost" };
     if (interrupt.signal.aborted) return;
     const judgement = judge({ step, error, engineAnswers, failures });
     switch (judgement.kind) {
