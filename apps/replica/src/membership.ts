@@ -161,7 +161,7 @@ export function createMembership(options: MembershipOptions): Membership {
     const pause = (ms: number): Promise<void> => clock.sleep(ms, signal).catch(() => undefined);
     beatAt = clock.now() + HEARTBEAT_MS;
     while (!signal.aborted) {
-      await Promise.race([wake.promise, pause(beatAt - clock.now())]);
+      await Promise.race([wake.promise, pause(Math.max(0, beatAt - clock.now()))]);
       if (clock.now() < beatAt) await pause(DEBOUNCE_MS);
       if (signal.aborted) return;
       wake = Promise.withResolvers<void>();
