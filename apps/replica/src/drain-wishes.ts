@@ -1,8 +1,11 @@
 import type { Change, Registry } from "@remote-runtime/registry";
 
-/** The operator's wishes to drain. The one for this replica outlives a registry that loses everything. */
-export interface DrainWish {
-  /** The replicas of which draining is wished; this one is named again first if that was lost. Throws as the registry does. */
+/**
+ * The operator's wishes to drain. They outlive a registry that loses everything, as each replica knows all of them: the one
+ * that is drained may be away by then.
+ */
+export interface DrainWishes {
+  /** The replicas of which draining is wished; those that were lost are named again first. Throws as the registry does. */
   read(): Promise<ReadonlySet<string>>;
   /** Believes what was read, after a later call would have noticed that all was lost before it. */
   believe(drains: ReadonlySet<string>): void;
@@ -10,32 +13,34 @@ export interface DrainWish {
   hear(change: Change): void;
 }
 
-export function createDrainWish({
+export function createDrainWishes({
   registry,
-  replicaId,
 }: {
   registry: Pick<Registry, "setDraining" | "drains">;
-  replicaId: string;
-}): DrainWish {
-  let isWished = false;
+}): DrainWishes {
+  let wished: ReadonlySet<string> = new Set();
   /** Not in the registry any more: written again before anything is read. */
-  let isLost = false;
+  const lost = new Set<string>();
 
   return {
     async read() {
-      if (isLost) await registry.setDraining(replicaId, true);
-      isLost = false;
+      for (const id of lost) {
+        await registry.setDraining(id, true);
+        lost.delete(id);
+      }
       return registry.drains();
     },
     believe(drains) {
-      if (!isLost) isWished = drains.has(replicaId);
+      if (lost.size === 0) wished = drains;
     },
     hear(change) {
-      if (change.kind === "lost") isLost ||= isWished;
-      if (change.kind !== "drain" || change.replicaId !== replicaId) return;
-      isWished = change.draining;
+      if (change.kind === "lost") for (const id of wished) lost.add(id);
+      if (change.kind !== "drain") return;
+      const { replicaId, draining } = change;
+      const others = [...wished].filter((id) => id !== replicaId);
+      wished = new Set(draining ? [...others, replicaId] : others);
       // Whatever was wished before the loss, the operator has said anew what counts.
-      isLost = false;
+      lost.delete(replicaId);
     },
   };
 }
