@@ -3,78 +3,116 @@ import { z } from "zod";
 import { redisCommand } from "../support/redis-command.ts";
 import type { SeededRandom } from "../support/seeded-random.ts";
 import { until } from "../support/until.ts";
-import type { Promises } from "./chaos-client.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Member } from "./member.ts";
+import type { Promises } from "./promises.ts";
 import { keysIn, PREFIX, replicaStates } from "./published.ts";
 
 /** One thing that happens to a cluster. */
 export type Fault = {
   what: string;
+  /** Whether sessions cannot be claimed meanwhile. */
+  isOfRegistry: boolean;
   /** Does the damage and repairs it; returns when everything runs again. */
   happen: () => Promise<void>;
 };
 
+type Kind = (cluster: Cluster, random: SeededRandom) => Fault;
+
 const Wanted = z.object({ desired: z.string() });
-const MOST_PAUSE_MS = 3_000;
-const MOST_AWAY_MS = 1_500;
+/** Milliseconds, least and most. */
+type Span = readonly [number, number];
+const AWAY: Span = [0, 1_500];
+const PAUSE: Span = [500, 3_000];
 /** Beyond some 10 s a neighbour has taken everything over when it goes on. */
-const LONG_PAUSE_MS = 12_000;
+const LONG_PAUSE: Span = [9_000, 12_000];
+/**
+ * By the clock of a gateway that stood still for the 3 s that it waits for an answer, all replicas and the registry were silent
+ * for too long, and reads that were under way are 503.
+ */
+const GATEWAY_PAUSE: Span = [300, 1_500];
+const KINDS: readonly Kind[] = [
+  ({ gateways }, random) => end(random.pick(gateways), "SIGKILL", random),
+  ({ gateways }, random) => end(random.pick(gateways), "SIGTERM", random),
+  ({ gateways }, random) => standStill(random.pick(gateways), within(GATEWAY_PAUSE, random)),
+  ({ replicas }, random) => end(random.pick(replicas), "SIGKILL", random),
+  ({ replicas }, random) => end(random.pick(replicas), "SIGTERM", random),
+  ({ replicas }, random) => standStill(random.pick(replicas), within(PAUSE, random)),
+  ({ replicas }, random) => standStill(random.pick(replicas), within(LONG_PAUSE, random)),
+  pauseRedis,
+  loseRedis,
+];
 /** All is published again 5 s after the return of an empty Redis, and what waited for it 2 s later. */
 const HEALED_MS = 15_000;
 
-/** The next fault, and how long it lasts, by the random numbers. */
-export function nextFault({ gateways, replicas, redis }: Cluster, random: SeededRandom): Fault {
-  const server = random.pick([random.pick(gateways), random.pick(replicas)]);
-  const signal = random.pick(["SIGKILL", "SIGTERM"] as const);
-  const awayMs = Math.round(random.next() * MOST_AWAY_MS);
-  const pauseMs = Math.round(random.next() * MOST_PAUSE_MS);
-  const still = random.pick([server, random.pick(replicas)]);
-  const stillMs =
-    random.next() < 0.5 || still.app === "gateway"
-      ? pauseMs
-      : pauseMs + LONG_PAUSE_MS - MOST_PAUSE_MS;
-  const faults: Fault[] = [
-    ...[1, 2].map(() => ({
-      what: `${still.id} stands still for ${stillMs} ms`,
-      async happen() {
-        still.signal("SIGSTOP");
-        try {
-          await delay(stillMs);
-        } finally {
-          still.signal("SIGCONT");
-        }
-      },
-    })),
-    ...[1, 2, 3].map(() => ({
-      what: `${signal} of ${server.id}, for ${awayMs} ms`,
-      async happen() {
-        await server.kill(signal);
-        await delay(awayMs);
-        await server.restart();
-      },
-    })),
-    {
-      what: `Redis stands still for ${pauseMs} ms`,
-      async happen() {
-        await redis.pause();
-        try {
-          await delay(pauseMs);
-        } finally {
-          await redis.unpause();
-        }
-      },
+/** Every kind of fault once, in an order and with a length by the random numbers, then so many `more` of any kind. */
+export function chaosFaults(cluster: Cluster, random: SeededRandom, more: number): Fault[] {
+  const kinds: Kind[] = [];
+  while (kinds.length < KINDS.length)
+    kinds.push(random.pick(KINDS.filter((kind) => !kinds.includes(kind))));
+  for (let i = 0; i < more; i += 1) kinds.push(random.pick(KINDS));
+  return kinds.map((kind) => kind(cluster, random));
+}
+
+function within([least, most]: Span, random: SeededRandom): number {
+  return Math.round(least + random.next() * (most - least));
+}
+
+function end(server: Member, signal: "SIGKILL" | "SIGTERM", random: SeededRandom): Fault {
+  const awayMs = within(AWAY, random);
+  return {
+    what: `${signal} of ${server.id}, for ${awayMs} ms`,
+    isOfRegistry: false,
+    async happen() {
+      await server.kill(signal);
+      await delay(awayMs);
+      await server.restart();
     },
-    {
-      what: `Redis is killed for ${awayMs} ms, and empty then`,
-      async happen() {
-        await redis.kill();
-        await delay(awayMs);
-        await redis.restart();
-      },
+  };
+}
+
+function standStill(server: Member, pauseMs: number): Fault {
+  return {
+    what: `${server.id} stands still for ${pauseMs} ms`,
+    isOfRegistry: false,
+    async happen() {
+      server.signal("SIGSTOP");
+      try {
+        await delay(pauseMs);
+      } finally {
+        server.signal("SIGCONT");
+      }
     },
-  ];
-  return random.pick(faults);
+  };
+}
+
+function pauseRedis({ redis }: Cluster, random: SeededRandom): Fault {
+  const pauseMs = within(PAUSE, random);
+  return {
+    what: `Redis stands still for ${pauseMs} ms`,
+    isOfRegistry: true,
+    async happen() {
+      await redis.pause();
+      try {
+        await delay(pauseMs);
+      } finally {
+        await redis.unpause();
+      }
+    },
+  };
+}
+
+function loseRedis({ redis }: Cluster, random: SeededRandom): Fault {
+  const awayMs = within(AWAY, random);
+  return {
+    what: `Redis is killed for ${awayMs} ms, and empty then`,
+    isOfRegistry: true,
+    async happen() {
+      await redis.kill();
+      await delay(awayMs);
+      await redis.restart();
+    },
+  };
 }
 
 /** Until one fault is over for good, as two at once may cost something: what was promised by now is on record. */

@@ -2,13 +2,18 @@ import { expect, test } from "vitest";
 import { createSeededRandom } from "../support/seeded-random.ts";
 import { until } from "../support/until.ts";
 import type { WireRuntime } from "../support/wire-runtime.ts";
-import { runChaosClient, type Promises } from "./chaos-client.ts";
-import { nextFault, untilHealed } from "./chaos-fault.ts";
+import { runChaosClient } from "./chaos-client.ts";
+import { chaosFaults, untilHealed } from "./chaos-fault.ts";
 import { startCluster, type Cluster } from "./cluster.ts";
 import { containerSessions } from "./container-sessions.ts";
+import { createPairWatch } from "./pair-watch.ts";
+import { createPromises, type Promises } from "./promises.ts";
 
-const ROUNDS = 9;
+/** Faults of a random kind, after one of each. */
+const MORE_FAULTS = 1;
 const CLIENTS = 3;
+/** Replicas compare everything with the engine every 30 s. */
+const COMPARED_MS = 60_000;
 
 const textOf = (pairs: Iterable<readonly [string, string]>): string =>
   [...pairs]
@@ -34,7 +39,7 @@ async function expectKept(cluster: Cluster, { kept }: Promises): Promise<void> {
   await until(
     async () => textOf(await containerSessions(cluster)),
     (found) => found === promised,
-    { what: `one container for each: ${promised}` },
+    { deadlineMs: COMPARED_MS, what: `one container for each: ${promised}` },
   );
 }
 
@@ -47,14 +52,11 @@ async function expectNothingLeft(cluster: Cluster, { kept }: Promises): Promise<
 test("whatever dies, one thing after another, each session has one runtime and none is lost", async () => {
   const seed = Number(process.env["CHAOS_SEED"] ?? Math.floor(Math.random() * 2 ** 32));
   const random = createSeededRandom(seed);
-  const promises: Promises = {
-    kept: new Map(),
-    stopped: new Set(),
-    failures: [],
-    good: { starts: 0, reads: 0, stops: 0 },
-  };
-  const faults: string[] = [];
+  const promises = createPromises();
+  const happened: string[] = [];
   await using cluster = await startCluster({ gateways: 2, replicas: 3 });
+  const faults = chaosFaults(cluster, random, MORE_FAULTS);
+  const pairs = createPairWatch(cluster, promises);
   try {
     const ending = new AbortController();
     const clients = Array.from({ length: CLIENTS }, (_, i) =>
@@ -69,24 +71,26 @@ test("whatever dies, one thing after another, each session has one runtime and n
         ending.signal,
       ),
     );
+    const watching = pairs.run(ending.signal);
     try {
-      for (let round = 0; round < ROUNDS; round += 1) {
-        const { what, happen } = nextFault(cluster, random);
-        faults.push(`${new Date().toISOString()} ${what}`);
+      for (const { what, isOfRegistry, happen } of faults) {
+        happened.push(`${new Date().toISOString()} ${what}`);
+        if (isOfRegistry) pairs.registryGoes();
         await happen();
+        if (isOfRegistry) pairs.registryIsBack();
         await untilHealed(cluster, promises);
       }
     } finally {
       ending.abort();
-      await Promise.all(clients);
+      await Promise.all([...clients, watching]);
     }
     expect(promises.failures).toEqual([]);
     await expectKept(cluster, promises);
     await expectNothingLeft(cluster, promises);
-    for (const count of Object.values(promises.good)) expect(count).toBeGreaterThan(ROUNDS);
+    for (const count of Object.values(promises.good)) expect(count).toBeGreaterThan(faults.length);
   } catch (error) {
     const found = promises.failures.join("\n");
-    throw new Error(`CHAOS_SEED=${seed}; faults:\n${faults.join("\n")}\n${found}`, {
+    throw new Error(`CHAOS_SEED=${seed}; faults:\n${happened.join("\n")}\n${found}`, {
       cause: error,
     });
   }

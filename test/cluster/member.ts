@@ -13,8 +13,8 @@ export interface Member extends AsyncDisposable {
   /** Sends the signal to the present life, and waits for its end where the signal ends one. Default SIGKILL. */
   kill(signal?: "SIGKILL" | "SIGTERM"): Promise<void>;
   signal(signal: "SIGSTOP" | "SIGCONT"): void;
-  /** Whether it has stood still at any time since then, by `performance.now()`. */
-  stoodStillSince(atMs: number): boolean;
+  /** Whether it was ended, or not yet back since its end, at any time since then, by `performance.now()`. */
+  wasDownSince(atMs: number): boolean;
   /** Begins another life and waits until it answers. To be called after kill(). */
   restart(): Promise<void>;
   /** Begins another life, without waiting for anything, and gives its process. */
@@ -32,8 +32,8 @@ export type MemberOptions = {
 /** Starts nothing yet: `restart()` or `begin()` does. */
 export function createMember({ app, id, url, key, env }: MemberOptions): Member {
   const lives: Program[] = [];
-  /** The end of its last standstill. */
-  let wentOnAt = Number.NEGATIVE_INFINITY;
+  /** When it answered again after its last end. */
+  let backAt = Number.NEGATIVE_INFINITY;
 
   function begin(): Program {
     const program = startProgram(app, env);
@@ -48,15 +48,16 @@ export function createMember({ app, id, url, key, env }: MemberOptions): Member 
     api: apiOf({ url, key }),
     log: () => lives.map((life) => life.log()).join(""),
     async kill(signal = "SIGKILL") {
+      backAt = Number.POSITIVE_INFINITY;
       lives.at(-1)?.signal(signal);
       await lives.at(-1)?.ended();
     },
-    signal(signal) {
-      lives.at(-1)?.signal(signal);
-      wentOnAt = signal === "SIGSTOP" ? Number.POSITIVE_INFINITY : performance.now();
+    signal: (signal) => lives.at(-1)?.signal(signal),
+    wasDownSince: (atMs) => backAt >= atMs,
+    async restart() {
+      await untilHealthy(url, begin());
+      backAt = performance.now();
     },
-    stoodStillSince: (atMs) => wentOnAt >= atMs,
-    restart: () => untilHealthy(url, begin()),
     begin,
     async [Symbol.asyncDispose]() {
       // One that stands still ends by SIGKILL as well.

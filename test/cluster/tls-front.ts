@@ -1,14 +1,12 @@
-import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createServer, type TLSSocket } from "node:tls";
+import { createServer } from "node:tls";
 import { createSelfSigned } from "../support/self-signed-certificate.ts";
+import { openFront, type Front } from "./front.ts";
 
 /** TLS in front of a server that speaks none, with a certificate that is its own authority. */
-export interface TlsFront extends AsyncDisposable {
-  readonly port: number;
+export interface TlsFront extends Front {
   /** The authority's certificate, for NODE_EXTRA_CA_CERTS. */
   readonly authorityFile: string;
 }
@@ -19,29 +17,15 @@ export async function createTlsFront(port: () => number): Promise<TlsFront> {
   const folder = await mkdtemp(join(tmpdir(), "openhands-tls-"));
   const authorityFile = join(folder, "authority.pem");
   await writeFile(authorityFile, certificate);
-  const open = new Set<TLSSocket>();
-  const server = createServer({ cert: certificate, key }, (near) => {
-    const far = connect({ host: "127.0.0.1", port: port() });
-    open.add(near);
-    near.once("close", () => {
-      open.delete(near);
-      far.destroy();
-    });
-    far.once("close", () => near.destroy());
-    // Either end's failure is the other one's as well.
-    near.once("error", () => far.destroy());
-    far.once("error", () => near.destroy());
-    near.pipe(far).pipe(near);
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
+  const front = await openFront({
+    to: port,
+    serverOf: (pass) => createServer({ cert: certificate, key }, pass),
+  });
   return {
-    port: address.port,
+    port: front.port,
     authorityFile,
     async [Symbol.asyncDispose]() {
-      for (const socket of open) socket.destroy();
-      server.close();
+      await front[Symbol.asyncDispose]();
       await rm(folder, { recursive: true });
     },
   };

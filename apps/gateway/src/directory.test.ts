@@ -234,4 +234,39 @@ describe("createDirectory()", () => {
     slow.resolve();
     await expect.poll(() => directory.snapshot().images("one").size).toBe(1);
   });
+
+  test("reads images once more, and at once, when a change came while they were read", async () => {
+    const clock = createManualClock();
+    const registry = createMemoryRegistry({ now: clock.now });
+    for (const id of ["one", "two"]) await registry.announce(replica(id), 1e9);
+    await registry.publishInventory("one", PYTHON);
+    const slow = Promise.withResolvers<void>();
+    let [readings, versions] = [0, 0];
+    const directory = createDirectory({
+      registry: {
+        ...registry,
+        async inventoryVersions() {
+          versions += 1;
+          return registry.inventoryVersions();
+        },
+        async copyInventory(id, into) {
+          readings += 1;
+          if (readings === 1) await slow.promise;
+          return registry.copyInventory(id, into);
+        },
+      },
+      clock,
+      log,
+    });
+    const refreshing = directory.refresh();
+    await clock.settle();
+    expect(readings).toBe(1);
+    await registry.publishInventory("two", PYTHON);
+    const again = directory.refresh();
+    await clock.settle();
+    slow.resolve();
+    await Promise.all([refreshing, again]);
+    expect(directory.snapshot().images("two").size).toBe(1);
+    expect(versions).toBe(2);
+  });
 });

@@ -98,6 +98,8 @@ export function createDirectory({
   let away = false;
   let readingReplicas: Promise<void> | undefined;
   let readingImages: Promise<void> | undefined;
+  /** Something was told while they were read, which that may have missed. */
+  let hasMoreImages = false;
 
   async function read(): Promise<void> {
     try {
@@ -236,11 +238,17 @@ export function createDirectory({
     (readingReplicas ??= read().finally(() => (readingReplicas = undefined)));
 
   /** Takes seconds where there are many: who is there is not to wait for it. What fails is tried again in a second. */
-  const readImages = (): Promise<void> =>
-    (readingImages ??= inventories
-      .refresh(new Set(snapshot.replicas.keys()))
-      .catch(() => undefined)
-      .finally(() => (readingImages = undefined)));
+  function readImages(): Promise<void> {
+    hasMoreImages = readingImages !== undefined;
+    return (readingImages ??= readAllImages().finally(() => (readingImages = undefined)));
+  }
+
+  async function readAllImages(): Promise<void> {
+    do {
+      hasMoreImages = false;
+      await inventories.refresh(new Set(snapshot.replicas.keys())).catch(() => undefined);
+    } while (hasMoreImages);
+  }
 
   async function look(): Promise<void> {
     await readReplicas();

@@ -120,6 +120,28 @@ describe("GET /list", () => {
     },
   );
 
+  test("has what a replica has that is back when the registry goes away", async () => {
+    let isDown = false;
+    await using fixture = await createGatewayFixture({
+      replicas: ["one", "two"],
+      gateway: {
+        fetchOf:
+          ({ id }) =>
+          (input, init) =>
+            isDown && id === "one"
+              ? Promise.reject(new TypeError("terminated"))
+              : fetch(input, init),
+      },
+    });
+    const [first, second] = [await startOn(fixture, "one"), await startOn(fixture, "two")];
+    isDown = true;
+    expect(await fixture.ask("GET", "/list")).toEqual(listOf([second, first]));
+    isDown = false;
+    // Of which this gateway does not know yet, as little as of the other's return.
+    fixture.setRegistryAway(true);
+    expect(await fixture.ask("GET", "/list")).toEqual(listOf([second, first]));
+  });
+
   test("is the replicas' error when all of them give one", async () => {
     await using fixture = await createGatewayFixture({
       replicas: ["one", "two"],

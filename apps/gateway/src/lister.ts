@@ -85,8 +85,11 @@ export function createLister({ directory, caller, records, clock }: ListerOption
     );
     for await (const reply of replies) {
       if (reply.kind === "part") yield takeUnlisted(reply.part, listed);
-      else if (away.includes(reply.replica) || mayHaveMore(reply.replica, replicas))
-        throw doesNotAnswer(reply.replica);
+      else if (away.includes(reply.replica)) {
+        // The registry has gone away meanwhile.
+        const parts = await lastAnswers([reply.replica], status, context);
+        for (const part of parts) yield takeUnlisted(part, listed);
+      } else if (mayHaveMore(reply.replica, replicas)) throw doesNotAnswer(reply.replica);
     }
     // What was on another's record by then had been taken over, from one that was asked too late by one that was too early.
     const heirs = others.filter(

@@ -117,7 +117,8 @@ export function createPlacer(options: PlacerOptions): Placer {
   }
 
   async function decide(image: string, place: PlaceOptions): Promise<Choice> {
-    // No session can be claimed without the registry: what two gateways do with one has to be the same by itself.
+    // No session can be claimed without the registry: what two gateways do with one has to be the same by itself. Which
+    // replicas are silent they both know, as each asks all of them for the session right before.
     const alone = (): Choice =>
       considered(image, place, (placing) => chooseAlone(placing, place.sessionId ?? ""));
     if (registry && (place.alone === true || directory.isCutOff())) return alone();

@@ -61,6 +61,16 @@ describe("createReplicaCaller()", () => {
     expect(caller.isSilent(replica)).toBe(false);
   });
 
+  test("counts a replica as silent no more once it says anything, be it a refusal", async () => {
+    let answer = refused;
+    const { caller, call } = create(() => answer());
+    await call().catch(() => undefined);
+    expect(caller.isSilent(replica)).toBe(true);
+    answer = async () => Response.json({ detail: "no such runtime" }, { status: 404 });
+    await expect(call()).rejects.toMatchObject({ code: "not_found" });
+    expect(caller.isSilent(replica)).toBe(false);
+  });
+
   test("counts a replica as silent for two seconds, and while one caller tries it again", async () => {
     const held = Promise.withResolvers<Response>();
     let answer = refused;

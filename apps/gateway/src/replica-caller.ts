@@ -165,7 +165,11 @@ export function createReplicaCaller(options: ReplicaCallerOptions): ReplicaCalle
       silences.end(replica.internalUrl);
       return answer;
     } catch (error) {
-      if (!isNoAnswer(error)) throw error;
+      if (!isNoAnswer(error)) {
+        // That it has no such runtime says as well that it is there.
+        if (error instanceof ServiceError) silences.end(replica.internalUrl);
+        throw error;
+      }
       silences.mark(replica.internalUrl);
       throw new ReplicaAwayError(replica.id, error);
     }

@@ -91,6 +91,26 @@ describe("POST /start", () => {
     expect(homeOf(fixture, second)).not.toBe(home);
   });
 
+  test("without the registry takes a replica that is back as other gateways do, which never found it silent", async () => {
+    let down = "";
+    await using fixture = await createGatewayFixture({
+      replicas: REPLICAS,
+      gateway: {
+        fetchOf:
+          ({ id }) =>
+          (input, init) =>
+            id === down ? Promise.reject(new TypeError("terminated")) : fetch(input, init),
+      },
+    });
+    fixture.setRegistryAway(true);
+    const first = await start(fixture, { session_id: "first" });
+    const home = homeOf(fixture, first) ?? "";
+    down = home;
+    expect((await fixture.ask("GET", `/runtime/${first.runtime_id}`)).status).toBe(503);
+    down = "";
+    expect(homeOf(fixture, await start(fixture, { session_id: "second" }))).toBe(home);
+  });
+
   test("places nothing new on a replica that is draining, and still finds its sessions there", async () => {
     await using fixture = await createGatewayFixture({ replicas: REPLICAS });
     const first = await start(fixture, { session_id: "first" });

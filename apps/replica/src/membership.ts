@@ -1,7 +1,7 @@
 import type { Registry, ReplicaInfo } from "@remote-runtime/registry";
 import type { Clock, Log } from "@remote-runtime/runtime";
 import { ConfigError, type Log as ServerLog } from "@remote-runtime/server";
-import { createDrainWish } from "./drain-wish.ts";
+import { createDrainWishes } from "./drain-wishes.ts";
 import { idClash } from "./id-clash.ts";
 import type { Peers } from "./peers.ts";
 
@@ -50,7 +50,7 @@ export type MembershipOptions = {
 /** Keeps a replica known to the gateways, and the others known to it. */
 export function createMembership(options: MembershipOptions): Membership {
   const { registry, peers, isAlive, clock, log } = options;
-  const wish = createDrainWish({ registry, replicaId: options.identity().id });
+  const wishes = createDrainWishes({ registry });
   const ending = new AbortController();
   let wake = Promise.withResolvers<void>();
   let beatAt = 0;
@@ -94,12 +94,12 @@ export function createMembership(options: MembershipOptions): Membership {
 
   async function beat(): Promise<void> {
     const { id, engineId } = options.identity();
-    const drains = await wish.read();
+    const drains = await wishes.read();
     const [replicas, ofEngine] = await Promise.all([
       registry.replicas(),
       registry.replicasOfEngine(engineId),
     ]);
-    wish.believe(drains);
+    wishes.believe(drains);
     if (isAnnounced && !hasEntry(replicas)) hasLapsed = true;
     const { info } = current();
     await announce(info);
@@ -161,7 +161,7 @@ export function createMembership(options: MembershipOptions): Membership {
     const pause = (ms: number): Promise<void> => clock.sleep(ms, signal).catch(() => undefined);
     beatAt = clock.now() + HEARTBEAT_MS;
     while (!signal.aborted) {
-      await Promise.race([wake.promise, pause(beatAt - clock.now())]);
+      await Promise.race([wake.promise, pause(Math.max(0, beatAt - clock.now()))]);
       if (clock.now() < beatAt) await pause(DEBOUNCE_MS);
       if (signal.aborted) return;
       wake = Promise.withResolvers<void>();
@@ -181,7 +181,7 @@ export function createMembership(options: MembershipOptions): Membership {
     async run(signal) {
       const { id, instance } = options.identity();
       const unsubscribe = registry.onChange((change) => {
-        wish.hear(change);
+        wishes.hear(change);
         if (change.kind === "unknown" || change.kind === "lost") hasten();
         if (change.kind === "drain" && change.replicaId === id) hasten();
       });

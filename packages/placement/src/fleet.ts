@@ -60,16 +60,27 @@ export function createFleet({ replicas, ring, holding, holders }: FleetOptions):
   let openLoad = [...open].reduce((sum, member) => sum + member.load, 0);
   let totalLoad = unordered.reduce((sum, { load }) => sum + load, 0);
 
+  /** A decision asks for the same order more than once. */
+  let last: { image: string; order: readonly Member[] } | undefined;
+
   function orderOf(image: string): readonly Member[] {
-    const ids = ring.order(image);
-    const order: Member[] = [];
+    if (last?.image !== image) last = { image, order: inOrder(ring.order(image)) };
+    return last.order;
+  }
+
+  function inOrder(ids: readonly string[]): readonly Member[] {
+    // Of its full length at once: one that grows by each of them costs twice as much.
+    const order = [...unordered];
+    let count = 0;
     for (const id of ids) {
       const member = members.get(id);
-      if (member) order.push(member);
+      if (!member) continue;
+      order[count] = member;
+      count += 1;
     }
-    if (order.length === unordered.length) return order;
+    if (count === order.length) return order;
     const known = new Set(ids);
-    return [...order, ...unordered.filter(({ id }) => !known.has(id))];
+    return [...order.slice(0, count), ...unordered.filter(({ id }) => !known.has(id))];
   }
 
   function openIn(order: readonly Member[]): readonly Member[] {

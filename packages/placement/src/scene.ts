@@ -95,6 +95,7 @@ export function sceneOf(placing: Placing): Scene {
       const probability = member.weight / weight;
       const count = (most - total) / usualSize;
       const lost = atLeast({ least, count, probability: probability * foundShare });
+      if (lost === 0) return false;
       // Where as many come anyway, one of them would have had to leave in its stead.
       const isForNothing = 1 - atLeast({ least, count, probability });
       return lost > PULLS_FOR_LEAVING * isForNothing;

@@ -2,6 +2,7 @@ import type { ChangeListeners } from "./change-listeners.ts";
 import type { Images, Inventory, InventoryChange } from "./image-inventory.ts";
 import { heldImagesOf, imagesToText, parseImages } from "./images-text.ts";
 import { instanceOf, rivalIn } from "./instance-of.ts";
+import type { InventoryMethods } from "./inventory-methods.ts";
 import { createMemoryEntries, type MemoryEntries } from "./memory-entries.ts";
 import { changedImages, nextInventory, type NextInventory } from "./next-inventory.ts";
 import { parseEntry } from "./parse-entry.ts";
@@ -12,15 +13,6 @@ type Replicas = Pick<
   Registry,
   "announce" | "withdraw" | "replicas" | "replicasOfEngine" | "setDraining" | "drains"
 >;
-type Inventories = Pick<
-  Registry,
-  | "publishInventory"
-  | "changeInventory"
-  | "inventory"
-  | "copyInventory"
-  | "heldBy"
-  | "inventoryVersions"
->;
 type Deps = {
   open: <T>(work: () => T) => Promise<T>;
   now: () => number;
@@ -28,7 +20,7 @@ type Deps = {
 };
 
 /** Replicas and what they hold, for the registry in memory. */
-export function memoryPresence(deps: Deps): Replicas & Inventories {
+export function memoryPresence(deps: Deps): Replicas & InventoryMethods {
   const replicas = createMemoryEntries(deps.now);
   const inventories = createInventories(deps.now);
   return {
@@ -99,7 +91,7 @@ function inventoryMethods(
   deps: Deps,
   replicas: MemoryEntries,
   inventories: StoredInventories,
-): Inventories {
+): InventoryMethods {
   const { open, now, changes } = deps;
 
   function read(replicaId: string): Inventory | undefined {

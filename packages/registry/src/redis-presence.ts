@@ -2,6 +2,7 @@ import { ServiceError } from "@remote-runtime/protocol";
 import { z } from "zod";
 import type { Images } from "./image-inventory.ts";
 import { instanceOf } from "./instance-of.ts";
+import type { InventoryMethods } from "./inventory-methods.ts";
 import type { Keys } from "./keys.ts";
 import { heldImage, heldImagesOf } from "./images-text.ts";
 import { parseEntry, parseJson } from "./parse-entry.ts";
@@ -16,22 +17,13 @@ type Replicas = Pick<
   Registry,
   "announce" | "withdraw" | "replicas" | "replicasOfEngine" | "setDraining" | "drains"
 >;
-type Inventories = Pick<
-  Registry,
-  | "publishInventory"
-  | "changeInventory"
-  | "inventory"
-  | "copyInventory"
-  | "heldBy"
-  | "inventoryVersions"
->;
 
 /** Replicas and what they hold, for the registry in Redis. */
 export function redisPresence(
   link: RedisLink,
   keys: Keys,
   epoch: RedisEpoch,
-): Replicas & Inventories {
+): Replicas & InventoryMethods {
   return { ...replicas(link, keys, epoch), ...inventories(link, keys) };
 }
 
@@ -105,7 +97,7 @@ function replicas(link: RedisLink, keys: Keys, epoch: RedisEpoch): Replicas {
 
 const Versions = z.array(z.string());
 
-function inventories(link: RedisLink, keys: Keys): Inventories {
+function inventories(link: RedisLink, keys: Keys): InventoryMethods {
   const placesOf = (replicaId: string) => [keys.images(replicaId), keys.replica(replicaId)];
   const headOf = (replicaId: string) => [UNANNOUNCED_INVENTORY_MS, replicaId, keys.changeChannel];
 

@@ -3,6 +3,7 @@ import type { ChangeListeners } from "./change-listeners.ts";
 import type { Inventory } from "./image-inventory.ts";
 import { heldImagesOf, imagesToText, parseImages } from "./images-text.ts";
 import { instanceOf, rivalIn } from "./instance-of.ts";
+import type { InventoryMethods } from "./inventory-methods.ts";
 import { changedImages, nextInventory, type NextInventory } from "./next-inventory.ts";
 import { parseEntry } from "./parse-entry.ts";
 import { ENGINE_MEMORY_MS, UNANNOUNCED_INVENTORY_MS, type Registry } from "./registry.ts";
@@ -11,15 +12,6 @@ import { expiry } from "./sqlite-expiry.ts";
 
 type Replicas = Pick<Registry, "announce" | "withdraw" | "replicas" | "replicasOfEngine">;
 type Drains = Pick<Registry, "setDraining" | "drains">;
-type Inventories = Pick<
-  Registry,
-  | "publishInventory"
-  | "changeInventory"
-  | "inventory"
-  | "copyInventory"
-  | "heldBy"
-  | "inventoryVersions"
->;
 type Deps = {
   db: DatabaseSync;
   open: <T>(work: () => T) => Promise<T>;
@@ -28,7 +20,7 @@ type Deps = {
 };
 
 /** Replicas and what they hold, for the registry in a file. Each method runs to its end in one turn. */
-export function sqlitePresence(deps: Deps): Replicas & Drains & Inventories {
+export function sqlitePresence(deps: Deps): Replicas & Drains & InventoryMethods {
   return { ...replicas(deps), ...drains(deps), ...inventories(deps) };
 }
 
@@ -103,7 +95,7 @@ function drains({ db, open, changes }: Deps): Drains {
   };
 }
 
-function inventories({ db, open, now, changes }: Deps): Inventories {
+function inventories({ db, open, now, changes }: Deps): InventoryMethods {
   const get = db.prepare(
     "SELECT version, images FROM inventory WHERE replica_id = ? AND expires_at > ?",
   );

@@ -38,14 +38,17 @@ export function createRing(members: readonly RingMember[]): Ring {
 /** Once round from the key on, until all have been met. */
 function walk(circle: Circle, ids: readonly string[], key: string): readonly string[] {
   const { owners } = circle;
-  const order: string[] = [];
+  // Of its full length at once: one that grows by each of them costs twice as much.
+  const order = [...ids];
   const met = new Uint8Array(ids.length);
+  let count = 0;
   let place = findPlace(circle, pointOf(key));
-  for (let left = owners.length; left > 0 && order.length < ids.length; left -= 1) {
+  for (let left = owners.length; left > 0 && count < ids.length; left -= 1) {
     const owner = owners[place] ?? 0;
     if (met[owner] === 0) {
       met[owner] = 1;
-      order.push(ids[owner] ?? "");
+      order[count] = ids[owner] ?? "";
+      count += 1;
     }
     place = place + 1 === owners.length ? 0 : place + 1;
   }

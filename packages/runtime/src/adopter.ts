@@ -18,7 +18,7 @@ export interface Adopter {
    * registry that does not is left to `catchUp`.
    */
   adopt(signal: AbortSignal): Promise<void>;
-  /** Takes over those of these containers that are this replica's and unknown. */
+  /** Takes over those of these containers that are this replica's and unknown, and removes what was stopped, whosever it was. */
   adoptUnknown(sandboxes: Sandbox[]): Promise<void>;
   /** After the registry was away: reads what it says, then writes what it has missed. */
   catchUp(): Promise<void>;
@@ -55,11 +55,13 @@ export function createAdopter(options: AdopterOptions): Adopter {
    * as a gateway does that while this replica seems to be gone; what others have taken over is left to them.
    */
   async function readRecords(sandboxes: Sandbox[]): Promise<RuntimeRecord[]> {
-    const labelled = sandboxes.filter(isLabelledOwn).map(({ id }) => id);
-    const records = [...(await ledger.read([...entries.keys(), ...labelled])).values()];
+    const foreign = new Set(sandboxes.filter((one) => !isLabelledOwn(one)).map(({ id }) => id));
+    const ids = sandboxes.map(({ id }) => id);
+    const records = [...(await ledger.read([...entries.keys(), ...ids])).values()];
     for (const { id, desired, verdict, replicaId: owner } of records) {
-      if (owner !== replicaId) options.lose(id, owner);
-      else if (desired === "stopped" && entries.has(id)) options.stop(id, verdict ?? "stopped");
+      if (owner !== replicaId) {
+        if (entries.has(id) || !foreign.has(id)) options.lose(id, owner);
+      } else if (desired === "stopped" && entries.has(id)) options.stop(id, verdict ?? "stopped");
     }
     return records;
   }
@@ -73,6 +75,11 @@ export function createAdopter(options: AdopterOptions): Adopter {
     const own = sandboxes.filter(({ id }) => recorded.has(id) || !roster.elsewhere(id));
     const { leftovers } = takeIn(own, records ?? []);
     for (const id of leftovers) if (records || ledger.ended(id)) removeLeftover(id);
+    const contained = new Set(sandboxes.map(({ id }) => id));
+    for (const { id, desired, replicaId: owner } of records ?? []) {
+      // Whoever had it may have been away, and nobody else finds it by its label.
+      if (owner !== replicaId && desired === "stopped" && contained.has(id)) removeLeftover(id);
+    }
   }
 
   function takeIn(
@@ -157,7 +164,7 @@ export function createAdopter(options: AdopterOptions): Adopter {
         // Made after its end by a replica that did not know yet that it was taken for gone.
         if (ledger.ended(id)) removeLeftover(id);
       }
-      const unknown = sandboxes.filter(isLabelledOwn).filter(isUnknown);
+      const unknown = sandboxes.filter(isUnknown);
       if (unknown.length === 0) return;
       const ids = new Set(unknown.map(({ id }) => id));
       // Their labels have to do while the registry is away.

@@ -58,8 +58,8 @@ describe("inherit()", () => {
     expect(states).toEqual(["ready", "paused", "failed", "ready", "ready", "ready", "ready"]);
     expect(world.engine.containers.has(stopping)).toBe(false);
     expect(world.engine.calls.create).toBe(made + 1);
-    const all = [ready, paused, failed, unrecorded, stopping, ...others, queued];
-    expect(await owners(world, all)).toEqual(all.map(() => HEIR));
+    const live = [ready, paused, failed, unrecorded, ...others, queued];
+    expect(await owners(world, live)).toEqual(live.map(() => HEIR));
     expect(heir.get(ready)?.events).toContainEqual(
       expect.objectContaining({
         reason: "TakenOver",
@@ -123,6 +123,41 @@ describe("inherit()", () => {
     expect(heir.state(id)).toBe("unknown");
     await world.clock.advance(3_000);
     expect(heir.state(id)).toBe("ready");
+  });
+});
+
+describe("a runtime that was taken over and then stopped while its heir was away", () => {
+  async function stopWhileAway() {
+    const world = createWorld();
+    const { life, id } = await startIn(world);
+    const heir = await world.beginAndRun({ replicaId: HEIR });
+    life.kill();
+    await heir.inherit(ESTATE);
+    await world.clock.settle();
+    heir.kill();
+    const record = await world.registry.record(id);
+    if (!record) throw new Error("no record");
+    // As a gateway does it.
+    const stopped = { ...record, desired: "stopped", verdict: "stopped", endedAt: 1 } as const;
+    await world.registry.putRecord(stopped, 3_600_000);
+    expect(world.engine.containers.has(id)).toBe(true);
+    return { world, id };
+  }
+
+  test("leaves no container when the heir is back, though another replica made it", async () => {
+    const { world, id } = await stopWhileAway();
+    const back = await world.beginAndRun({ replicaId: HEIR });
+    expect(world.engine.containers.has(id)).toBe(false);
+    expect(back.counts()).toMatchObject({ known: 0, running: 0 });
+  });
+
+  test.each([REPLICA, "replica-3"])("leaves no container that %s can see", async (replicaId) => {
+    const { world, id } = await stopWhileAway();
+    const life = await world.beginAndRun({ replicaId });
+    await world.clock.advance(31_000);
+    expect(world.engine.containers.has(id)).toBe(false);
+    expect(life.counts()).toMatchObject({ known: 0, running: 0 });
+    expect(await world.registry.record(id)).toMatchObject({ replicaId: HEIR, desired: "stopped" });
   });
 });
 
