@@ -157,12 +157,13 @@ describe("createBuilds()", () => {
     expect(second).not.toBe(first);
     expect(running).toHaveLength(1);
     submit({ references: ["a:1"] });
+    submit({ references: ["docker.io/library/a:1"] });
     submit({ useCache: false });
     expect(running).toHaveLength(3);
     running[0]?.succeed();
     await ended(first);
     expect(builds.view(second, "bob")?.status).toBe("SUCCESS");
-    expect(discard).toHaveBeenCalledTimes(2);
+    expect(discard).toHaveBeenCalledTimes(3);
     submit();
     expect(running).toHaveLength(4);
   });

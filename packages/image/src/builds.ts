@@ -224,6 +224,6 @@ export function createBuilds(options: BuildsOptions): Builds {
 /** Of what a build depends on, its archive and its options. */
 function keyOf({ digest, references, useCache }: BuildRequest): string {
   return createHash("sha256")
-    .update(JSON.stringify([digest, references, useCache]))
+    .update(JSON.stringify([digest, references.map(canonicalReference), useCache]))
     .digest("hex");
 }

@@ -1,4 +1,4 @@
-import { rm, rmdir } from "node:fs/promises";
+import { rm, rmdir, stat } from "node:fs/promises";
 import {
   canonicalReference,
   decodeBuildContext,
@@ -9,11 +9,12 @@ import { BUILD_CONTEXT_PART, BuildForm, ServiceError } from "@remote-runtime/pro
 import { createBufferRelief } from "./buffer-relief.ts";
 import { parseInput } from "./input.ts";
 import { receiveUpload, type Upload } from "./receive-upload.ts";
+import { unpackedLimit } from "./unpacked-limit.ts";
 
 export type BuildReceiverOptions = {
   /** Uploads are kept here until they are disposed of. Whatever another life has left is removed before the first. */
   folder: string;
-  /** Of one archive, gzipped. Unpacked it may be ten times as large. */
+  /** Of one archive, gzipped. What it may be unpacked, `unpackedLimit` says. */
   maxContextBytes: number;
   /** Of all archives that are held at the same time. */
   maxHeldBytes: number;
@@ -37,7 +38,6 @@ export type ReceivedBuild = AsyncDisposable & {
 export type BuildReceiver = (request: Request) => Promise<ReceivedBuild>;
 
 const MOST_ENTRIES = 200_000;
-const UNPACKED_FACTOR = 10;
 
 export function createBuildReceiver(options: BuildReceiverOptions): BuildReceiver {
   const { folder, maxContextBytes, maxHeldBytes, timeoutMs } = options;
@@ -79,9 +79,10 @@ export function createBuildReceiver(options: BuildReceiverOptions): BuildReceive
       });
       const { target_image, tags, use_cache } = parseInput(BuildForm, upload.fields);
       const references = namesOf([target_image, ...tags]);
+      const { size } = await stat(upload.path);
       const limits = {
         maxEntries: MOST_ENTRIES,
-        maxUnpackedBytes: UNPACKED_FACTOR * maxContextBytes,
+        maxUnpackedBytes: unpackedLimit(size, maxContextBytes),
       };
       const signal = AbortSignal.timeout(timeoutMs);
       const context = await inspectBuildContext(upload.path, limits, signal);
