@@ -9,6 +9,16 @@ import { bodyOf, NOWHERE, type Trap, whileReady, whileStarted } from "./trap.ts"
 /** The shortest that any client waits for the answer of /start is 10 s. */
 const AT_ONCE_MS = 2_000;
 
+const GIB = 1024 ** 3;
+/** What clients send for resource_factor, and what it counts as. */
+const FACTORS = [
+  [4.5, 4.5],
+  ["2", 2],
+  [0, 0.1],
+  [1_000_000, 64],
+  [null, 1],
+] as const;
+
 /** Traps in what /start takes and gives, and in what the container is made of. */
 export const START_TRAPS: Trap[] = [
   {
@@ -121,9 +131,11 @@ export const START_TRAPS: Trap[] = [
   {
     breaks: "resource_factor comes as a whole number, a fraction, text, too large, or not at all",
     async holds(server) {
-      for (const resource_factor of [4, 4.5, "2", 0, 1_000_000, null, undefined]) {
-        await whileStarted(server, bodyOf("v0", NOWHERE, { resource_factor }), async (started) => {
-          expect(started.status_detail ?? "").not.toMatch(/resource_factor/);
+      const memoryOf = (id: string) => docker("inspect", "--format", "{{.HostConfig.Memory}}", id);
+      for (const [resource_factor, taken] of FACTORS) {
+        const body = bodyOf("v0", server.image, { resource_factor });
+        await whileReady(server, body, async ({ runtime_id: id }) => {
+          expect(Number(await memoryOf(id)) / GIB).toBeCloseTo(4 * taken, 6);
         });
       }
     },
