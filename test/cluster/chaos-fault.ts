@@ -23,9 +23,9 @@ const Wanted = z.object({ desired: z.string() });
 /** Milliseconds, least and most. */
 type Span = readonly [number, number];
 const AWAY: Span = [0, 1_500];
-const PAUSE: Span = [500, 3_000];
+const PAUSE: Span = [500, 2_500];
 /** Beyond some 10 s a neighbour has taken everything over when it goes on. */
-const LONG_PAUSE: Span = [9_000, 12_000];
+const LONG_PAUSE: Span = [9_000, 11_000];
 /**
  * By the clock of a gateway that stood still for the 3 s that it waits for an answer, all replicas and the registry were silent
  * for too long, and reads that were under way are 503.
