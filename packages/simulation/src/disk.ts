@@ -6,43 +6,65 @@ export interface Disk {
   /** What is in use stays, until it was released as often; it need not be there yet. */
   use(image: number): void;
   release(image: number): void;
-  /** Makes room for the image and keeps it. With everything in use the disk holds more than it should. */
+  /** Keeps the image, and makes room where needed. With everything in use the disk holds more than it should. */
   add(image: number): void;
 }
 
-/** Gives up images in the order in which real replicas do (`evictionOrder`). */
-export function createDisk({
-  diskBytes,
-  imageBytes,
-  isHomed,
-  hasMoved = () => false,
-}: {
+export type DiskOptions = {
+  /** Once there is more than this, images are given up … */
   diskBytes: number;
+  /** … until no more than this share of it is left, as real replicas have a high and a low mark. Default 1: just so that it fits. */
+  lowShare?: number;
   imageBytes: readonly number[];
   isHomed: (image: number) => boolean;
   /** Whether the image's latest start went elsewhere. Default never. */
   hasMoved?: (image: number) => boolean;
-}): Disk {
-  /** By image, the number of its last use. */
-  const held = new Map<number, number>();
+  /** A use within so many seconds of the last one that was noted is not noted. Default 0: each is. */
+  noteEverySeconds?: number;
+  /** Seconds of any clock. */
+  now: () => number;
+  /** What is given up first. Default: as real replicas have it. */
+  order?: typeof evictionOrder;
+};
+
+/** The image's last use that was noted, by its number and its time. */
+type Use = { number: number; seconds: number };
+
+/** Gives up images in the order in which real replicas do. */
+export function createDisk({
+  diskBytes,
+  lowShare = 1,
+  imageBytes,
+  isHomed,
+  hasMoved = () => false,
+  noteEverySeconds = 0,
+  now,
+  order = evictionOrder,
+}: DiskOptions): Disk {
+  const held = new Map<number, Use>();
   const users = new Map<number, number>();
   const bytesOf = (image: number): number => imageBytes[image] ?? 0;
   let usedBytes = 0;
   let uses = 0;
 
+  function note(image: number): void {
+    held.set(image, { number: (uses += 1), seconds: now() });
+  }
+
   function touch(image: number): void {
-    if (held.has(image)) held.set(image, (uses += 1));
+    const last = held.get(image);
+    if (last && now() >= last.seconds + noteEverySeconds) note(image);
   }
 
   function makeRoom(): void {
     if (usedBytes <= diskBytes) return;
     const unused = [...held]
       .filter(([image]) => !users.has(image))
-      .map(([image, lastUse]) => {
-        return { image, lastUse, isHomed: isHomed(image), hasMoved: hasMoved(image) };
+      .map(([image, { number }]) => {
+        return { image, lastUse: number, isHomed: isHomed(image), hasMoved: hasMoved(image) };
       });
-    for (const { image } of evictionOrder(unused)) {
-      if (usedBytes <= diskBytes) return;
+    for (const { image } of order(unused)) {
+      if (usedBytes <= lowShare * diskBytes) return;
       usedBytes -= bytesOf(image);
       held.delete(image);
     }
@@ -62,7 +84,7 @@ export function createDisk({
     },
     add(image) {
       usedBytes += bytesOf(image);
-      held.set(image, (uses += 1));
+      note(image);
       makeRoom();
     },
   };

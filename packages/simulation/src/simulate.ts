@@ -7,15 +7,23 @@ import type { Churn, Policy, Scenario } from "./scenario.ts";
 import { createTally } from "./tally.ts";
 import { type Rollout, workloadOf } from "./workload.ts";
 
+type RunParts = {
+  /** The rollouts of each step. Default: each image once an epoch. */
+  workload?: Iterable<readonly Rollout[]>;
+  /** Default: disks that give up only what is needed for the next image. */
+  diskOf?: typeof createDisk;
+};
+
 /** Runs a scenario under one policy, on a clock of its own. `onStep` is told of each step that has ended, from 1. */
 export function simulate(
   scenario: Scenario,
   policy: Policy,
   onStep: (step: number) => void = () => undefined,
+  { workload = workloadOf(scenario), diskOf = createDisk }: RunParts = {},
 ): PolicyResult {
-  const run = createRun(scenario, policy);
+  const run = createRun(scenario, policy, diskOf);
   let step = 0;
-  for (const rollouts of workloadOf(scenario)) {
+  for (const rollouts of workload) {
     run.step(
       rollouts,
       scenario.churn.filter((event) => event.step === step),
@@ -26,7 +34,7 @@ export function simulate(
   return run.result();
 }
 
-function createRun(scenario: Scenario, policy: Policy) {
+function createRun(scenario: Scenario, policy: Policy, diskOf: typeof createDisk) {
   const { images, imageBytes, pullBytesPerSecond, concurrency, startsPerSecond } = scenario;
   const indexes = new Map(images.map((image, index) => [image, index]));
   const nameOf = (image: number): string => images[image] ?? "";
@@ -52,7 +60,7 @@ function createRun(scenario: Scenario, policy: Policy) {
     const { diskBytes } = scenario;
     const isHomed = (image: number): boolean => homeOf(image) === id;
     const hasMoved = (image: number): boolean => latest.has(image) && latest.get(image) !== id;
-    const disk = createDisk({ diskBytes, imageBytes, isHomed, hasMoved });
+    const disk = diskOf({ diskBytes, imageBytes, isHomed, hasMoved, now: agenda.now });
     const slots = Math.max(1, Math.floor(scenario.slots * weight));
     const pullSeconds = (image: number): number => (imageBytes[image] ?? 0) / pullBytesPerSecond;
     const onLoad = (load: number): void => router.setLoad(id, load);
