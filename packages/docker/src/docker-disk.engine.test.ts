@@ -2,7 +2,9 @@ import { createDigestMarks } from "@remote-runtime/image";
 import { randomUUID } from "node:crypto";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it, onTestFinished } from "vitest";
+// @boundaries-ignore the testing package depends on this one, and this file of it on nothing
+import { startTinyRegistry } from "../../testing/src/tiny-registry.ts";
 import { createDocker } from "./create-docker.ts";
 import { directoryArchive } from "./directory-archive.ts";
 import { createDockerDisk } from "./docker-disk.ts";
@@ -25,14 +27,18 @@ beforeEach(async () => {
 afterEach(async () => {
   const containers = await docker.listContainers({ all: true, filters: { ancestor: [id] } });
   for (const { Id } of containers) await docker.getContainer(Id).remove({ force: true });
+  await removeImage(id);
+});
+
+async function removeImage(imageId: string): Promise<void> {
   await docker
-    .getImage(id)
+    .getImage(imageId)
     .remove({ force: true })
     .catch((error: unknown) => {
       // The test has removed it.
       if (!String(error).includes("No such image")) throw error;
     });
-});
+}
 
 const stored = async () => (await disk.stored()).find((image) => image.id === id);
 
@@ -46,6 +52,25 @@ it("mark() says that an image was brought, and when it was used last; readers of
   expect(await disk.markedAt(id)).toBeGreaterThan(first);
   const image = await createImageReader(docker).image(`${name}:1`);
   expect(image?.references).toEqual([`${name}:1`]);
+});
+
+it("mark() lets go of no image that was brought and whose tag was pulled anew", async () => {
+  await using registry = await startTinyRegistry();
+  const bring = async (layerBytes: number): Promise<string> => {
+    const reference = registry.add("moved", { layerBytes });
+    await text(await docker.pull(reference));
+    const { Id } = await docker.getImage(reference).inspect();
+    onTestFinished(() => removeImage(Id));
+    await disk.mark(Id, reference);
+    return Id;
+  };
+  const old = await bring(1_000);
+  expect(await bring(2_000)).not.toBe(old);
+  const image = (await disk.stored()).find((one) => one.id === old);
+  const digest = expect.stringMatching(/\/moved@sha256:[0-9a-f]{64}$/);
+  expect(image).toMatchObject({ names: [digest], isBrought: true });
+  expect(image && (await disk.remove(image))).toBe("removed");
+  expect((await disk.stored()).some((one) => one.id === old)).toBe(false);
 });
 
 it("stored() takes an image with a name of somebody else for theirs", async () => {

@@ -23,7 +23,9 @@ const Names = z
   .transform((names) => (names ?? []).filter((name) => !name.includes("<none>")));
 const Listed = z.object({ Id: z.string(), RepoTags: Names, RepoDigests: Names, Size: z.number() });
 const Inspected = z.object({
+  Id: z.string(),
   RepoTags: Names,
+  RepoDigests: Names,
   Metadata: z.object({ LastTagTime: z.string().nullish() }).nullish(),
 });
 const Used = z.object({ ImageID: z.string() });
@@ -52,6 +54,17 @@ export function createDockerDisk({ docker, space }: DockerDiskOptions): DiskEngi
     await engineCall(`tag of ${source}`, (abortSignal) =>
       docker.getImage(imagePath(source)).tag({ repo, tag: label, abortSignal }),
     );
+  }
+
+  /**
+   * A tag that was pulled or built anew has left its old image, which may keep a digest for a name: without a mark of its own
+   * it would be somebody else's for good.
+   */
+  async function keepKnown(mark: string, newId: string): Promise<void> {
+    const old = await inspect(mark);
+    if (!old || old.Id === newId) return;
+    const names = [...old.RepoTags.filter((name) => !isMark(name)), ...old.RepoDigests];
+    if (names.length > 0) await tag(old.Id, markOf(old.Id));
   }
 
   /** Only a name: with its last one the image goes, unless a container has it, which is a `conflict`. */
@@ -98,7 +111,11 @@ export function createDockerDisk({ docker, space }: DockerDiskOptions): DiskEngi
       );
       return new Set(containers.map(({ ImageID }) => ImageID));
     },
-    mark: (id, reference) => tag(id, markOf(reference)),
+    async mark(id, reference) {
+      const mark = markOf(reference);
+      await keepKnown(mark, id);
+      await tag(id, mark);
+    },
     async markedAt(id) {
       const found = await inspect(id);
       return Math.max(0, Date.parse(found?.Metadata?.LastTagTime ?? "") || 0);
