@@ -4,6 +4,7 @@ import { apiOf } from "../support/api.ts";
 import { stubOf } from "../support/sandbox.ts";
 import { type StubServer, startStubServer } from "../support/stub-server.ts";
 import { stubStart } from "../support/stub-start.ts";
+import { until } from "../support/until.ts";
 import { WireRuntime } from "../support/wire-runtime.ts";
 
 let server: StubServer;
@@ -136,10 +137,12 @@ describe.concurrent("POST /start", () => {
     ]);
     expect(performance.now() - began).toBeLessThan(AT_ONCE_MS);
     expect(missing).toMatchObject({ status: "starting", pod_status: "Pending" });
-    const seen = await Promise.all(queued.map(({ runtime_id: id }) => api.runtime(id)));
-    expect(seen.map(({ status_detail: detail }) => detail).join("\n")).toMatch(
-      /queued at position \d+: .*MAX_STARTING/,
-    );
+    const details = async (): Promise<string> => {
+      const seen = await Promise.all(queued.map(({ runtime_id: id }) => api.runtime(id)));
+      return seen.map(({ status_detail: detail }) => detail).join("\n");
+    };
+    const isQueued = /queued at position \d+: .*MAX_STARTING/;
+    await until(details, (text) => isQueued.test(text), { what: "some of them queued" });
     expect(
       (await Promise.all(queued.map(api.untilReady))).every(({ status }) => status === "running"),
     ).toBe(true);
