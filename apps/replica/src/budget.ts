@@ -18,10 +18,14 @@ export function engineLimitsOf(
 
 /** One replica's part of what an engine can take, with `replicas` (at least 1) on it; never less than one of each. Pure. */
 export function budgetOf(engine: AdmissionLimits, replicas: number): AdmissionLimits {
-  const part = (total: number): number => Math.max(1, Math.floor(total / replicas));
   return {
-    maxStarting: part(engine.maxStarting),
-    maxRunning: part(engine.maxRunning),
-    memoryBytes: part(engine.memoryBytes),
+    maxStarting: partOf(engine.maxStarting, replicas),
+    maxRunning: partOf(engine.maxRunning, replicas),
+    memoryBytes: partOf(engine.memoryBytes, replicas),
   };
+}
+
+/** One replica's part of so many turns on an engine; at least one. Pure. */
+export function partOf(total: number, replicas: number): number {
+  return Math.max(1, Math.floor(total / replicas));
 }

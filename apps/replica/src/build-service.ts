@@ -27,6 +27,8 @@ export type BuildServiceOptions = {
   publisher: Publisher | undefined;
   disk: ImageDisk;
   inventory: Pick<Inventory, "changed">;
+  /** This replica's part of so many turns on the engine. */
+  partOf: (total: number) => number;
   /** Milliseconds, of any clock that goes on. */
   now: () => number;
   log: Log;
@@ -51,7 +53,7 @@ export function createBuildService(options: BuildServiceOptions): BuildService {
   const maxContextBytes = config.MAX_BUILD_CONTEXT_MIB * MIB;
   const builds = createBuilds({
     engine,
-    maxBuilds: config.MAX_BUILDS,
+    maxBuilds: () => options.partOf(config.MAX_BUILDS),
     timeoutMs: config.BUILD_TIMEOUT_SECONDS * 1000,
     folder,
     disk,

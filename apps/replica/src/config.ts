@@ -30,6 +30,7 @@ const sandboxShape = {
   MAX_STARTING: integer({ min: 0, max: 10_000, example: 8 }).default(0),
   /** On the engine; its replicas share it. 0: as many as its memory holds at SANDBOX_RESERVED_MEMORY_MIB each. */
   MAX_RUNNING: integer({ min: 0, max: 100_000, example: 100 }).default(0),
+  /** On the engine; its replicas share it. */
   MAX_PULLS: integer({ min: 1, max: 1000, example: 3 }).default(3),
   /** Images are given up from here on … */
   DISK_HIGH_PERCENT: integer({ min: 1, max: 100, example: 85 }).default(85),
@@ -44,7 +45,7 @@ const sandboxShape = {
   EVICT_IMAGES: choice(["brought", "any", "none"]).default("brought"),
   /** Paths of images that are mounted into sandboxes whose own image lacks them. */
   INJECT: injectMappings().default([]),
-  /** At once, on this replica; the others wait. */
+  /** At once on the engine, whose replicas share it; the others wait. */
   MAX_BUILDS: integer({ min: 1, max: 1000, example: 2 }).default(2),
   /** Clients wait for a build half an hour. */
   BUILD_TIMEOUT_SECONDS: seconds({ min: 1, max: 86_400, example: 1800 }).default(1800),

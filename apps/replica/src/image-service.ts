@@ -32,6 +32,8 @@ export type ImageServiceOptions = {
   registry: Registry;
   /** Names of the images that runtimes have or are about to have. */
   used: () => ReadonlySet<string>;
+  /** This replica's part of so many turns on the engine. */
+  partOf: (total: number) => number;
   /** One of the keys that all replicas are given. Default: images are not copied from other replicas. */
   key?: string | undefined;
   clock: Clock;
@@ -66,7 +68,8 @@ export interface ImageService {
 export async function createImageService(options: ImageServiceOptions): Promise<ImageService> {
   const { connected, replicaId, config, registry, key, clock, log } = options;
   const { docker, engine, description, self } = connected;
-  const { REGISTRY: folder, REGISTRY_MIRRORS: mirrors, MAX_PULLS: maxPulls } = config;
+  const { REGISTRY: folder, REGISTRY_MIRRORS: mirrors } = config;
+  const maxPulls = (): number => options.partOf(config.MAX_PULLS);
   const { now } = clock;
   const engineId = description.id;
   const homes = createHomes({ replicaId, engineId });

@@ -20,7 +20,7 @@ import {
 } from "@remote-runtime/server";
 import type { SandboxConfig } from "./config.ts";
 import { mountArchives } from "./archive-server.ts";
-import { budgetOf, engineLimitsOf } from "./budget.ts";
+import { budgetOf, engineLimitsOf, partOf } from "./budget.ts";
 import { createBuildService } from "./build-service.ts";
 import { composeName } from "./compose-name.ts";
 import { connectEngine } from "./connect-engine.ts";
@@ -89,11 +89,14 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
   const connected = await connectEngine(options);
   const { engine, description, self, dialHost, remoteHost } = connected;
   const replicaId = options.replicaId ?? composeName(self) ?? hostname();
+  /** Asked when there is work, which is after all of this has been made. */
+  const partHere = (total: number): number => partOf(total, peers.share().count);
   const imageService = await createImageService({
     ...options,
     connected,
     replicaId,
     used: () => runtimes.images(),
+    partOf: partHere,
     clock: systemClock,
   });
   const { images, disk, injects, inventory } = imageService;
@@ -180,6 +183,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     folder: options.buildFolder,
     replicaId,
     ...imageService,
+    partOf: partHere,
     now: systemClock.now,
     log,
   });

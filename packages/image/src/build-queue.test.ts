@@ -20,7 +20,7 @@ function jobs() {
 
 test("createBuildQueue() runs so many at once, and gives each owner a turn", async () => {
   const { begun, job, end } = jobs();
-  const queue = createBuildQueue({ maxRunning: 2, maxWaiting: 10 });
+  const queue = createBuildQueue({ maxRunning: () => 2, maxWaiting: 10 });
   for (const name of ["a1", "a2", "a3", "a4"]) queue.add("alice", job(name));
   for (const name of ["b1", "b2"]) queue.add("bob", job(name));
   queue.add("carol", job("c1"));
@@ -33,9 +33,24 @@ test("createBuildQueue() runs so many at once, and gives each owner a turn", asy
   expect(begun.slice(4)).toEqual(["a3", "b2"]);
 });
 
+test("createBuildQueue() runs as many as may run by then", async () => {
+  const { begun, job, end } = jobs();
+  let most = 1;
+  const queue = createBuildQueue({ maxRunning: () => most, maxWaiting: 10 });
+  for (const name of ["1", "2", "3", "4"]) queue.add("alice", job(name));
+  most = 2;
+  await end("1");
+  expect(begun).toEqual(["1", "2", "3"]);
+  most = 1;
+  await end("2");
+  expect(begun).toEqual(["1", "2", "3"]);
+  await end("3");
+  expect(begun).toEqual(["1", "2", "3", "4"]);
+});
+
 test("createBuildQueue() lets no more wait than may", async () => {
   const { begun, job, end } = jobs();
-  const queue = createBuildQueue({ maxRunning: 1, maxWaiting: 1 });
+  const queue = createBuildQueue({ maxRunning: () => 1, maxWaiting: 1 });
   queue.add("alice", job("1"));
   queue.add("alice", job("2"));
   expect(() => queue.add("bob", job("3"))).toThrow(

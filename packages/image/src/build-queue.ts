@@ -12,7 +12,8 @@ export function createBuildQueue({
   maxRunning,
   maxWaiting,
 }: {
-  maxRunning: number;
+  /** Asked at each turn. */
+  maxRunning: () => number;
   maxWaiting: number;
 }): BuildQueue {
   const waiting = new Map<string, (() => Promise<void>)[]>();
@@ -45,7 +46,7 @@ export function createBuildQueue({
   }
 
   function fill(): void {
-    while (runningCount < maxRunning) {
+    while (runningCount < maxRunning()) {
       const owner = nextOwner();
       const line = owner === undefined ? undefined : waiting.get(owner);
       const job = line?.shift();

@@ -32,7 +32,7 @@ function fixture(options: Partial<BuildsOptions> = {}) {
   const onBuilt = vi.fn(async () => undefined);
   const builds = createBuilds({
     engine,
-    maxBuilds: 1,
+    maxBuilds: () => 1,
     timeoutMs: 60_000,
     folder,
     newId: randomUUID,
@@ -151,7 +151,7 @@ describe("createBuilds()", () => {
   });
 
   test("builds once what is asked for twice at once, and again afterwards", async () => {
-    const { builds, running, discard, submit, ended } = fixture({ maxBuilds: 5 });
+    const { builds, running, discard, submit, ended } = fixture({ maxBuilds: () => 5 });
     const first = submit();
     const second = submit({ owner: "bob" });
     expect(second).not.toBe(first);
@@ -192,7 +192,7 @@ describe("createBuilds()", () => {
   });
 
   test("keeps of logs no more than fits: the oldest give way, all but their ends, whatever runs", async () => {
-    const { builds, running, submit, ended } = fixture({ maxBuilds: 4, maxLogBytes: 25 });
+    const { builds, running, submit, ended } = fixture({ maxBuilds: () => 4, maxLogBytes: 25 });
     const ids = ["1", "2", "3", "4"].map((digest) => submit({ digest }));
     for (const [at, build] of running.entries()) build.onLog(`ten bytes${at}`);
     for (const at of [1, 3, 2]) {
@@ -222,7 +222,7 @@ describe("createBuilds()", () => {
   });
 
   test("keeps the last thousand, with the end of what each has printed", async () => {
-    const { builds, running, submit, ended } = fixture({ maxBuilds: 2000 });
+    const { builds, running, submit, ended } = fixture({ maxBuilds: () => 2000 });
     const first = submit();
     running[0]?.onLog(`${"x".repeat(10_000)}\n${"line\n".repeat(100)}`);
     running[0]?.fail(new ServiceError("bad_request", "no"));

@@ -40,8 +40,8 @@ export interface Builds {
 
 export type BuildsOptions = {
   engine: BuildEngine;
-  /** At once. */
-  maxBuilds: number;
+  /** At once; asked at each turn. */
+  maxBuilds: () => number;
   /** How many more may wait. Default 100. */
   maxWaiting?: number;
   /** A build that runs longer ends as TIMEOUT. */

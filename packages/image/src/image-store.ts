@@ -40,12 +40,13 @@ export interface ImageStore {
 /** Knows which images an engine holds and brings missing ones, `maxPulls` (default 3) at a time. */
 export function createImageStore({
   engine,
-  maxPulls = 3,
+  maxPulls = () => 3,
   backoff,
   disk = unboundedDisk,
 }: {
   engine: ImageEngine;
-  maxPulls?: number;
+  /** Asked at each turn. */
+  maxPulls?: () => number;
   /** Between tries of a pull while its registry is away. Default: there is one try only. */
   backoff?: Backoff;
   /** Makes room for what is pulled. Default: there is always room. */

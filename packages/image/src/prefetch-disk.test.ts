@@ -65,7 +65,7 @@ function start() {
     },
     disk: keeper,
   });
-  const prefetches = createPrefetches({ images, maxPulls: 1 });
+  const prefetches = createPrefetches({ images, maxPulls: () => 1 });
   void keeper.run(signal);
 
   /** Ends when nothing of the prefetch is left to be done. */

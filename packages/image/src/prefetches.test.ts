@@ -36,9 +36,9 @@ function start({ held = [], maxPulls = 2 }: { held?: string[]; maxPulls?: number
         await pull.promise.finally(() => pulls.delete(reference));
       },
     },
-    maxPulls,
+    maxPulls: () => maxPulls,
   });
-  const prefetches = createPrefetches({ images, maxPulls });
+  const prefetches = createPrefetches({ images, maxPulls: () => maxPulls });
   return {
     images,
     prefetches,

@@ -45,7 +45,7 @@ export interface Prefetches {
 export type PrefetchesOptions = {
   images: Pick<ImageStore, "fetch" | "pulling" | "inventory">;
   /** So many at a time, but only one while starts of runtimes pull; these have as many turns of their own. */
-  maxPulls: number;
+  maxPulls: () => number;
 };
 
 type State =
@@ -91,7 +91,7 @@ export function createPrefetches({ images, maxPulls }: PrefetchesOptions): Prefe
   /** While a start pulls, one at most: their layers go the same way, in an engine that knows no order of importance. */
   function room(): number {
     const isAlone = images.pulling().every((image) => running.has(image));
-    return isAlone ? maxPulls : 1;
+    return isAlone ? maxPulls() : 1;
   }
 
   /** First come, first served; an image that another prefetch is at waits for that. */

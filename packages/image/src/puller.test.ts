@@ -23,7 +23,9 @@ function bench(maxPulls = 3, backoff?: Backoff) {
     return promise;
   };
   const onPulled = (name: string): void => void ended.push(name);
-  const puller = createPuller({ engine: { pull }, maxPulls, onPulled, backoff });
+  let most = maxPulls;
+  const puller = createPuller({ engine: { pull }, maxPulls: () => most, onPulled, backoff });
+  const allow = (count: number): void => void (most = count);
 
   function join(name: string, controller = new AbortController(), fresh = false) {
     const progress: string[] = [];
@@ -35,7 +37,7 @@ function bench(maxPulls = 3, backoff?: Backoff) {
     return { done, progress, abort: () => controller.abort() };
   }
 
-  return { puller, calls, ended, join };
+  return { puller, calls, ended, join, allow };
 }
 
 /** Waits that end when the test says so. */
@@ -139,6 +141,26 @@ describe("pull()", () => {
     await settle();
     expect(calls.map(({ reference }) => reference)).toEqual(["a", "c"]);
     expect(third?.progress.at(-1)).toBe("asking the registry");
+  });
+
+  test("takes as many at a time as may be by then", async () => {
+    const { calls, join, allow } = bench(1);
+    join("a");
+    join("b");
+    await settle();
+    expect(calls).toHaveLength(1);
+    allow(2);
+    join("c");
+    join("d");
+    await settle();
+    expect(calls).toHaveLength(2);
+    allow(1);
+    calls[0]?.end();
+    await settle();
+    expect(calls).toHaveLength(2);
+    calls[1]?.end();
+    await settle();
+    expect(calls.map(({ reference }) => reference)).toEqual(["a", "b", "c"]);
   });
 
   test("lets others pull while one waits for what is no pull, and gives its turn back to it after them", async () => {

@@ -56,7 +56,7 @@ type Pull = {
 
 const WAITING = "waiting for other pulls to end";
 
-/** Pulls images, `maxPulls` at a time; one that waits for its next try, or for room, leaves its turn to others. */
+/** Pulls images, `maxPulls` at a time, asked at each turn; one that waits for its next try, or for room, leaves its turn to others. */
 export function createPuller({
   engine,
   maxPulls,
@@ -64,21 +64,25 @@ export function createPuller({
   onPulled,
 }: {
   engine: PullerEngine;
-  maxPulls: number;
+  maxPulls: () => number;
   /** Default: there is one try only. */
   backoff?: Backoff | undefined;
   /** Called when a pull has ended, well or not, before its callers hear of it. */
   onPulled: (name: string) => void;
 }): Puller {
   const pulls = new Map<string, Pull>();
-  const inTurn = pLimit(maxPulls);
+  const inTurn = pLimit(1);
 
   /** Ends when it is one's turn; answers what gives it back, which may be called again. */
   function takeTurn(): Promise<() => void> {
     const { promise, resolve } = Promise.withResolvers<() => void>();
+    inTurn.concurrency = maxPulls();
     void inTurn(() => {
       const over = Promise.withResolvers<void>();
-      resolve(over.resolve);
+      resolve(() => {
+        inTurn.concurrency = maxPulls();
+        over.resolve();
+      });
       return over.promise;
     });
     return promise;
