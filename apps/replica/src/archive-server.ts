@@ -34,6 +34,8 @@ export type ArchiveServerOptions = {
   maxWaiting?: number;
 };
 
+/** For room for the archive: whoever copies has a start that waits, and others to ask. */
+const PATIENCE_MS = 0;
 /** Nobody takes bytes for so long: the reader is gone, or the engine is. */
 const SILENCE_MS = 5 * 60_000;
 
@@ -85,9 +87,8 @@ export function mountArchives(app: App, options: ArchiveServerOptions): void {
       const what = `copy of ${reference}`;
       // Whoever copies is told nothing but bytes, and gives up by itself.
       const onWait = (): void => undefined;
-      const archive = await disk.within({ what, sizeBytes, onWait, signal }, (aborting) =>
-        engine.save(reference, aborting),
-      );
+      const use = { what, sizeBytes, onWait, signal, patienceMs: PATIENCE_MS };
+      const archive = await disk.within(use, (aborting) => engine.save(reference, aborting));
       for await (const chunk of archive) {
         yield chunk;
         timer.refresh();

@@ -223,8 +223,8 @@ describe("GET /images/archive", () => {
     const room = Promise.withResolvers<void>();
     const told: unknown[] = [];
     const disk: typeof roomy = {
-      async within({ what, sizeBytes, signal }, work) {
-        told.push(what, sizeBytes);
+      async within({ what, sizeBytes, signal, patienceMs }, work) {
+        told.push(what, sizeBytes, patienceMs);
         await room.promise;
         return work(signal);
       },
@@ -237,8 +237,8 @@ describe("GET /images/archive", () => {
     const save = vi.fn(whole);
     await using one = await serving("one", save, {}, disk);
     const answer = await ask(one.url);
-    await vi.waitUntil(() => told.length === 4);
-    expect(told).toEqual([image.id, [IMAGE, image.id], `copy of ${IMAGE}`, image.sizeBytes]);
+    await vi.waitUntil(() => told.length === 5);
+    expect(told).toEqual([image.id, [IMAGE, image.id], `copy of ${IMAGE}`, image.sizeBytes, 0]);
     expect(save).not.toHaveBeenCalled();
     room.resolve();
     expect(await answer.text()).toBe("layers");

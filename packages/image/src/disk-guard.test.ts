@@ -48,7 +48,7 @@ function bench() {
   function pull(
     what: string,
     bytes: number,
-    options: Partial<Pick<DiskUse, "sizeBytes" | "isExtra" | "outOfTurn">> = {},
+    options: Partial<Pick<DiskUse, "sizeBytes" | "isExtra" | "outOfTurn" | "patienceMs">> = {},
   ) {
     const waits: string[] = [];
     const end = Promise.withResolvers<void>();
@@ -153,6 +153,17 @@ describe("within()", () => {
     await expect(two.done).rejects.toMatchObject({ code: "unavailable", message: "two: given up" });
     const one = pull("one", 0, { sizeBytes: 500 });
     await expect(one.done).rejects.toMatchObject({ code: "disk_full" });
+  });
+
+  test("waits no longer than its caller has patience, though room may come", async () => {
+    const { disk, pull } = bench();
+    const other = pull("other", 800);
+    await settle();
+    const one = pull("one", 0, { sizeBytes: 500, patienceMs: 0 });
+    await expect(one.done).rejects.toMatchObject({ code: "disk_full" });
+    expect([one.runs(), disk.removed]).toEqual([0, []]);
+    other.end();
+    await other.done;
   });
 
   test("is disk_full soon where nothing can ever make enough room", async () => {

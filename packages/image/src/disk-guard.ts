@@ -20,6 +20,8 @@ export type DiskUse = {
   /** Told why it waits. */
   onWait: (reason: string) => void;
   signal: AbortSignal;
+  /** How long it may wait for room, in milliseconds. Default: ten minutes. */
+  patienceMs?: number | undefined;
   /**
    * Whether it belongs to a prefetch: then it stays below the high mark, removes nothing that prefetches under way have
    * brought, and is the first to be given up. Asked again and again, as a start may come to want it too. Default: no.
@@ -112,7 +114,7 @@ export function createDiskGuard(options: DiskGuardOptions): DiskGuard {
 
   /** Makes room and waits for it. Who comes first has it: to be looked at again. */
   async function untilRoom(
-    { what, onWait, signal }: DiskUse,
+    { what, onWait, signal, patienceMs = WAIT_MS }: DiskUse,
     task: Task,
     began: number,
   ): Promise<void> {
@@ -126,9 +128,9 @@ export function createDiskGuard(options: DiskGuardOptions): DiskGuard {
       }
       if (!space || missing(task, space) <= 0) return;
       const text = await shortage(task, space);
-      const patienceMs = (await mayFit(task, space)) ? WAIT_MS : SETTLE_MS;
+      const waitMs = (await mayFit(task, space)) ? patienceMs : Math.min(patienceMs, SETTLE_MS);
       // For a start that has joined meanwhile there may be room.
-      if (now() >= began + patienceMs && task.isExtra() === isExtra) {
+      if (now() >= began + waitMs && task.isExtra() === isExtra) {
         throw new ServiceError("disk_full", `${what}: ${text}`);
       }
       onWait(`waiting for room: ${text}`);

@@ -8,7 +8,7 @@ export type DiskPolicy = {
   highShare: number;
   /** … until no more than this is in use. */
   lowShare: number;
-  /** Never to be used. A small disk keeps a tenth of itself free instead. */
+  /** Nothing begins on it, or stays on it. A small disk keeps a tenth of itself free instead. */
   reserveBytes: number;
   scope: EvictionScope;
 };
