@@ -3,16 +3,20 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createClient, type Client } from "@remote-runtime/client";
-import { BUILD_CONTEXT_PART, type BuildStatus } from "@remote-runtime/protocol";
+import { BUILD_CONTEXT_PART, ServiceError, type BuildStatus } from "@remote-runtime/protocol";
 import pLimit from "p-limit";
 import { create } from "tar";
 import type { ContextFile } from "./context-files.ts";
-import { explain } from "./explain.ts";
+import { explain, mayPass } from "./explain.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** Replicas build some at a time and let the others wait. */
-const AT_ONCE = 4;
+/** Replicas build some at a time and let the others wait: so many for each of them, … */
+const AT_ONCE_EACH = 4;
+/** … and no more than these, as every one is an upload first. */
+const MOST_AT_ONCE = 64;
 const POLL_MS = 2_000;
+/** Servers that have enough to build say how long they are to be left alone for; this is about as long. */
+const FULL_MS = 10_000;
 const UPLOAD_TIMEOUT_MS = 600_000;
 /** Clients of a build wait for it half an hour; it may wait for its turn as long. */
 const BUILD_TIMEOUT_MS = 3_600_000;
@@ -37,7 +41,9 @@ export async function buildImages(
   options: BuildImagesOptions,
 ): Promise<BuildOutcome[]> {
   const { signal } = options.terminal;
-  const limit = pLimit(AT_ONCE);
+  if (wanted.length === 0) return [];
+  const { replicas } = await options.client.call("replicas", {}, { signal });
+  const limit = pLimit(Math.min(MOST_AT_ONCE, AT_ONCE_EACH * Math.max(1, replicas.length)));
   const one = async ({ image, context }: BuildWanted): Promise<BuildOutcome> => {
     signal.throwIfAborted();
     const outcome = await buildOne(image, context, options).catch((error: unknown) => {
@@ -59,17 +65,40 @@ async function buildOne(
   const { signal, now, sleep } = terminal;
   const { exists } = await client.call("imageExists", { query: { image } }, { signal });
   if (exists) return { kind: "held", image };
-  const build_id = await upload(image, context, options);
   const deadline = now() + BUILD_TIMEOUT_MS;
+  const build_id = await untilTaken(() => upload(image, context, options), terminal, deadline);
   for (;;) {
-    const { status, error } = await client.call("buildStatus", { query: { build_id } }, { signal });
+    const { status, error } = await client
+      .call("buildStatus", { query: { build_id } }, { signal })
+      .catch((reason: unknown) => {
+        // The build goes on, whoever does not answer for a moment.
+        if (signal.aborted || !mayPass(reason)) throw reason;
+        return { status: "WORKING" as const, error: explain(reason).message };
+      });
     if (status === "SUCCESS") return { kind: "built", image };
     if (!goesOn(status)) return { kind: "failed", image, error: error === "" ? status : error };
     if (now() >= deadline) {
       const text = `build ${build_id} is not over after ${BUILD_TIMEOUT_MS / 60_000} min`;
-      return { kind: "failed", image, error: text };
+      return { kind: "failed", image, error: error === "" ? text : `${text}: ${error}` };
     }
     await sleep(POLL_MS, signal);
+  }
+}
+
+/** Sends it again for as long as the servers have too much to build already. */
+async function untilTaken(
+  send: () => Promise<string>,
+  { signal, now, sleep }: BuildImagesOptions["terminal"],
+  deadline: number,
+): Promise<string> {
+  for (;;) {
+    try {
+      return await send();
+    } catch (error) {
+      const isFull = error instanceof ServiceError && error.code === "too_many_requests";
+      if (!isFull || now() >= deadline) throw error;
+    }
+    await sleep(FULL_MS, signal);
   }
 }
 

@@ -1,7 +1,6 @@
 import { PassThrough, Writable } from "node:stream";
 import {
   adminRoutes,
-  type AdminRoutes,
   type Handlers,
   type PlacementObject,
   type PrefetchShare,
@@ -18,8 +17,9 @@ export const KEY = "the-key-of-these-tests";
 /** What `now` says when a command begins. */
 export const START = Date.parse("2026-01-01T12:00:00Z");
 
-const servedRoutes = { ...adminRoutes, list: routes.list, stop: routes.stop };
-export type ServedHandlers = Handlers<AdminRoutes & Pick<typeof routes, "list" | "stop">>;
+const { list, stop, imageExists, build, buildStatus } = routes;
+const servedRoutes = { ...adminRoutes, list, stop, imageExists, build, buildStatus };
+export type ServedHandlers = Handlers<typeof servedRoutes>;
 
 export interface FakeGateway extends AsyncDisposable {
   readonly url: string;

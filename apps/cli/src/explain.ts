@@ -1,11 +1,16 @@
 import { isDialFailure } from "@remote-runtime/client";
-import { ServiceError } from "@remote-runtime/protocol";
+import { ServiceError, statusOf } from "@remote-runtime/protocol";
 import { ExitError, exitCodes } from "./exit-error.ts";
 
 /** Whether the server could not be reached or did not answer in time, rather than said no. */
 export function isUnreachable(error: unknown): boolean {
   if (isDialFailure(error) || connectionAdvice(error) !== undefined) return true;
   return error instanceof ServiceError && error.code === "timeout";
+}
+
+/** Whether the same call may go well a moment later. */
+export function mayPass(error: unknown): boolean {
+  return isUnreachable(error) || (error instanceof ServiceError && statusOf(error.code) >= 500);
 }
 
 /** Any thrown value as what the user reads, with what to do about it where that is known. */

@@ -3,11 +3,9 @@ import {
   MOST_PREFETCH_FAILURES,
   MOST_PREFETCH_IMAGES,
   type PrefetchShare,
-  ServiceError,
-  statusOf,
 } from "@remote-runtime/protocol";
 import { ExitError, exitCodes } from "./exit-error.ts";
-import { isUnreachable } from "./explain.ts";
+import { mayPass } from "./explain.ts";
 import { plural } from "./plural.ts";
 import { printable } from "./print.ts";
 import type { Terminal } from "./terminal.ts";
@@ -159,7 +157,7 @@ export async function followPrefetch(
     ) {
       await sleep(pollMs, signal);
       await look().catch((error: unknown) => {
-        if (signal.aborted || !passes(error)) throw error;
+        if (signal.aborted || !mayPass(error)) throw error;
       });
       checkSilence(now() - answeredAt);
       // While the server does not answer, nobody is heard of.
@@ -192,10 +190,6 @@ function noShareOf(replica_id: string, error: string): PrefetchShare {
 function bothMissed(one: PrefetchShare, other: PrefetchShare): PrefetchShare {
   const failures = [...one.failures, ...other.failures].slice(0, MOST_PREFETCH_FAILURES);
   return { ...other, failed: one.failed + other.failed, failures };
-}
-
-function passes(error: unknown): boolean {
-  return isUnreachable(error) || (error instanceof ServiceError && statusOf(error.code) >= 500);
 }
 
 function checkSilence(silenceMs: number): void {

@@ -15,7 +15,7 @@ const COLUMNS: readonly Column[] = [
   { title: "TO PULL", align: "right" },
   { title: "KNOWN SIZE", align: "right" },
   { title: "SIZE UNKNOWN", align: "right" },
-  { title: "FREE DISK", align: "right" },
+  { title: "ROOM", align: "right" },
   { title: "FITS" },
 ];
 

@@ -205,9 +205,9 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
       // The operator's wish to drain is the registry's to tell.
       const draining = drain.isDraining();
       const pulling = [...images.pulling()];
-      const { space } = disk.figures();
+      const roomBytes = disk.roomBytes();
       // Whole GB, or every announcement would bring gateways something new.
-      const room = space ? { freeBytes: GB * Math.floor(space.freeBytes / GB) } : {};
+      const room = roomBytes === undefined ? {} : { freeBytes: GB * Math.floor(roomBytes / GB) };
       return { load: live, runtimes: kept, pulling, draining, ...room };
     },
     peers,

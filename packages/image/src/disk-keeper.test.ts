@@ -81,6 +81,8 @@ describe("createDiskKeeper()", () => {
       refetched: { count: 0, bytes: 0 },
       refused: 0,
     });
+    // The high mark of the disk leaves 150 bytes free.
+    expect(keeper.roomBytes()).toBeCloseTo(190);
   });
 
   test("leaves what is kept, and so long after as was said", async () => {

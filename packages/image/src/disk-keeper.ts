@@ -2,7 +2,7 @@ import { ServiceError } from "@remote-runtime/protocol";
 import { canonicalReference } from "./canonical-reference.ts";
 import type { DiskEngine, DiskSpace, StoredImage } from "./disk-engine.ts";
 import { createDiskGuard, type DiskGuardOptions } from "./disk-guard.ts";
-import { aboveLow, isHigh, missingFor } from "./disk-policy.ts";
+import { aboveLow, isHigh, keptFreeBelowHigh, missingFor } from "./disk-policy.ts";
 import type { Keeping } from "./evictable.ts";
 import { createEvictor, type EvictorOptions } from "./evictor.ts";
 import type { ImageDisk } from "./image-disk.ts";
@@ -25,6 +25,8 @@ export type Count = { count: number; bytes: number };
 
 export interface DiskKeeper extends ImageDisk {
   figures(): DiskFigures;
+  /** Bytes that may come before the high mark is reached, as last seen; `undefined`: not known. */
+  roomBytes(): number | undefined;
   /** The engine's images changed. */
   changed(): void;
   /** Keeps the disk below its high mark until `signal` aborts. */
@@ -187,6 +189,10 @@ export function createDiskKeeper(options: DiskKeeperOptions): DiskKeeper {
       }
     },
     figures: () => figures,
+    roomBytes() {
+      const { space } = figures;
+      return space && Math.max(0, space.freeBytes - keptFreeBelowHigh(space, policy));
+    },
     changed: () => void (readAt = Number.NEGATIVE_INFINITY),
     async run(signal) {
       let hasFailed = false;

@@ -26,7 +26,7 @@ export const ReplicaInfo = z.object({
   /** Canonical references of the images that are being pulled now. */
   pulling: z.array(z.string()).default([]),
   draining: z.boolean(),
-  /** On the disk of its engine's images. Absent: it does not say. */
+  /** What its engine's disk takes before images have to go. Absent: it does not say. */
   freeBytes: z.number().optional(),
 });
 export type ReplicaInfo = z.infer<typeof ReplicaInfo>;
