@@ -15,6 +15,8 @@ const AT_ONCE_EACH = 4;
 /** … and no more than these, as every one is an upload first. */
 const MOST_AT_ONCE = 64;
 const POLL_MS = 2_000;
+/** A server that has not answered for so long is not waited for any more. */
+const SILENCE_MS = 600_000;
 /** Servers that have enough to build say how long they are to be left alone for; this is about as long. */
 const FULL_MS = 10_000;
 const UPLOAD_TIMEOUT_MS = 600_000;
@@ -43,7 +45,8 @@ export async function buildImages(
   const { signal } = options.terminal;
   if (wanted.length === 0) return [];
   const { replicas } = await options.client.call("replicas", {}, { signal });
-  const limit = pLimit(Math.min(MOST_AT_ONCE, AT_ONCE_EACH * Math.max(1, replicas.length)));
+  const ready = replicas.filter(({ state }) => state === "ready").length;
+  const limit = pLimit(Math.min(MOST_AT_ONCE, AT_ONCE_EACH * Math.max(1, ready)));
   const one = async ({ image, context }: BuildWanted): Promise<BuildOutcome> => {
     signal.throwIfAborted();
     const outcome = await buildOne(image, context, options).catch((error: unknown) => {
@@ -67,19 +70,24 @@ async function buildOne(
   if (exists) return { kind: "held", image };
   const deadline = now() + BUILD_TIMEOUT_MS;
   const build_id = await untilTaken(() => upload(image, context, options), terminal, deadline);
+  let answeredAt = now();
   for (;;) {
     const { status, error } = await client
       .call("buildStatus", { query: { build_id } }, { signal })
+      .then((answer) => {
+        answeredAt = now();
+        return answer;
+      })
       .catch((reason: unknown) => {
         // The build goes on, whoever does not answer for a moment.
-        if (signal.aborted || !mayPass(reason)) throw reason;
-        return { status: "WORKING" as const, error: explain(reason).message };
+        if (signal.aborted || !mayPass(reason) || now() - answeredAt >= SILENCE_MS) throw reason;
+        return { status: "WORKING" as const, error: "" };
       });
     if (status === "SUCCESS") return { kind: "built", image };
     if (!goesOn(status)) return { kind: "failed", image, error: error === "" ? status : error };
     if (now() >= deadline) {
       const text = `build ${build_id} is not over after ${BUILD_TIMEOUT_MS / 60_000} min`;
-      return { kind: "failed", image, error: error === "" ? text : `${text}: ${error}` };
+      return { kind: "failed", image, error: text };
     }
     await sleep(POLL_MS, signal);
   }
