@@ -187,7 +187,14 @@ describe("four replicas", () => {
 
   test("go on without Redis, and publish everything again when it comes back empty", async () => {
     const before = await ring.homes();
+    // A start counts twice until its replica has announced it, and what is loaded has less room for images.
+    const asBefore = () =>
+      until(ring.homes, (homes) => moved(before, homes).length === 0, {
+        deadlineMs: LEAVE_MS,
+        what: "all images where they were",
+      });
     const first = await api.startReady(stubStart(image));
+    await asBefore();
     await project.compose(["stop", "redis"]);
     expect(moved(before, await ring.homes())).toEqual([]);
     expect((await api.runtime(first.runtime_id)).status).toBe("running");
@@ -204,11 +211,11 @@ describe("four replicas", () => {
       what: `records and sessions of ${wanted.join(", ")}`,
       deadlineMs: LEAVE_MS,
     });
-    expect(moved(before, await ring.homes())).toEqual([]);
     for (const runtime of [first, second]) {
       expect((await api.session(runtime.session_id)).runtime_id).toBe(runtime.runtime_id);
       await api.stop(runtime.runtime_id);
     }
+    await asBefore();
   });
 
   test("a plain down leaves the sandboxes, which the next up takes over", async () => {

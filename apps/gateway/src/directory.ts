@@ -3,6 +3,7 @@ import type { Holding } from "@remote-runtime/placement";
 import type { Change, Registry, ReplicaInfo } from "@remote-runtime/registry";
 import type { Clock, Log } from "@remote-runtime/runtime";
 import { isSameButForLoad, laterOf } from "./announcement.ts";
+import { dropOldest } from "./drop-oldest.ts";
 import { followRegistry } from "./follow-registry.ts";
 import { createInventories } from "./inventories.ts";
 import { createRecentStarts } from "./recent-starts.ts";
@@ -296,11 +297,4 @@ export function createDirectory({
     },
     run: (signal) => followRegistry({ registry, clock, hear, look, signal }),
   };
-}
-
-function dropOldest(map: Map<string, unknown>, most: number): void {
-  for (const key of map.keys()) {
-    if (map.size <= most) return;
-    map.delete(key);
-  }
 }

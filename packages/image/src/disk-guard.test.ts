@@ -1,4 +1,4 @@
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { createDiskGuard, type DiskUse } from "./disk-guard.ts";
 import type { DiskPolicy } from "./disk-policy.ts";
 import { createEvictor } from "./evictor.ts";
@@ -48,7 +48,12 @@ function bench() {
   function pull(
     what: string,
     bytes: number,
-    options: Partial<Pick<DiskUse, "sizeBytes" | "isExtra" | "outOfTurn" | "patienceMs">> = {},
+    {
+      onGivenUp = () => undefined,
+      ...options
+    }: Partial<Pick<DiskUse, "sizeBytes" | "isExtra" | "outOfTurn" | "patienceMs">> & {
+      onGivenUp?: () => void;
+    } = {},
   ) {
     const waits: string[] = [];
     const end = Promise.withResolvers<void>();
@@ -64,6 +69,7 @@ function bench() {
       await Promise.race([end.promise, aborted]);
       if (!signal.aborted) return what;
       disk.otherBytes -= bytes;
+      onGivenUp();
       throw new Error("given up");
     });
     // Looked at later.
@@ -198,6 +204,16 @@ describe("within()", () => {
       message: expect.stringContaining("given up before it was whole"),
     });
     expect([one.runs(), disk.otherBytes]).toEqual([1, 500]);
+  });
+
+  test("begins again what was given up where more can go by now than could then", async () => {
+    const { disk, pull } = bench();
+    disk.add("a:1", 400);
+    disk.containers.add("a:1");
+    const one = pull("one", 595, { onGivenUp: () => disk.containers.clear() });
+    await vi.waitUntil(() => one.runs() === 2);
+    one.end();
+    expect([await one.done, disk.removed]).toEqual(["one", ["a:1"]]);
   });
 
   test("gives up what began last, and begins it again after the others", async () => {

@@ -265,11 +265,25 @@ export function createDiskGuard(options: DiskGuardOptions): DiskGuard {
       await admit(use, task);
       const outcome = await attempt(task, signal, work);
       if (outcome) return outcome.value;
-      if (running.size === 0 || tries === MOST_TRIES) return refuse(task);
+      if (tries === MOST_TRIES) return refuse(task);
+      if (running.size === 0) {
+        if (await hasMadeRoom(task)) continue;
+        return refuse(task);
+      }
       onWait("waiting for other pulls and builds to end, as the engine's disk is almost full");
       const others = Promise.all([...running].map((other) => other.ended.promise));
       await outOfTurn(() => Promise.race([others.then(() => undefined), whenAborted(use)]));
     }
+  }
+
+  /** What has only just come, or only just been left, could not go while the task ran. How much it needs nobody knows. */
+  async function hasMadeRoom({ isExtra }: Task): Promise<boolean> {
+    const before = await engine.space();
+    if (!before) return false;
+    const enoughBytes = before.freeBytes + before.totalBytes * (1 - policy.lowShare);
+    const sparing = isExtra();
+    const after = await evictor.free((found) => enoughBytes - found.freeBytes, { sparing });
+    return after !== undefined && after.freeBytes > before.freeBytes;
   }
 
   async function refuse(task: Task): Promise<never> {
