@@ -57,6 +57,8 @@ type Task = {
   what: string;
   sizeBytes: number;
   isExtra: () => boolean;
+  /** Others wrote while it ran: that the disk got full says nothing of it alone. */
+  isAccompanied: boolean;
   aborting: AbortController;
   ended: PromiseWithResolvers<void>;
 };
@@ -71,7 +73,7 @@ const WATCH_MS = 100;
 const FREE_AGAIN_MS = 5_000;
 /** An aborted pull takes a moment to end, and to free what it had. */
 const ABORT_MS = 10_000;
-const MOST_TRIES = 3;
+const MOST_TRIES = 5;
 
 /** Lets so much be written at once as the disk has room for. */
 export function createDiskGuard(options: DiskGuardOptions): DiskGuard {
@@ -106,6 +108,7 @@ export function createDiskGuard(options: DiskGuardOptions): DiskGuard {
       // Nobody else is let in between this look and the entry.
       if (!space || missing(task, space) <= 0) {
         running.add(task);
+        if (running.size > 1) for (const each of running) each.isAccompanied = true;
         return;
       }
       await outOfTurn(() => untilRoom(use, task, began));
@@ -261,13 +264,14 @@ export function createDiskGuard(options: DiskGuardOptions): DiskGuard {
     const { isExtra = () => false, outOfTurn = (wait) => wait() } = use;
     for (let tries = 1; ; tries += 1) {
       const aborting = new AbortController();
-      const task: Task = { what, sizeBytes, isExtra, aborting, ended: Promise.withResolvers() };
+      const ended = Promise.withResolvers<void>();
+      const task: Task = { what, sizeBytes, isExtra, isAccompanied: false, aborting, ended };
       await admit(use, task);
       const outcome = await attempt(task, signal, work);
       if (outcome) return outcome.value;
       if (tries === MOST_TRIES) return refuse(task);
       if (running.size === 0) {
-        if (await hasMadeRoom(task)) continue;
+        if (task.isAccompanied || (await hasMadeRoom(task))) continue;
         return refuse(task);
       }
       onWait("waiting for other pulls and builds to end, as the engine's disk is almost full");
