@@ -9,6 +9,7 @@ import {
   reserveOf,
   type DiskPolicy,
 } from "./disk-policy.ts";
+import { diskShortage } from "./disk-shortage.ts";
 import type { Evictor } from "./evictor.ts";
 
 /** Something that writes to an engine's disk. */
@@ -153,20 +154,9 @@ export function createDiskGuard(options: DiskGuardOptions): DiskGuard {
     space: DiskSpace,
   ): Promise<string> {
     const sparing = isExtra();
-    const { reclaimableBytes, otherBytes } = await evictor.holdings({ sparing });
-    const used = space.totalBytes - space.freeBytes;
-    const keptFree = (sparing ? keptFreeBelowHigh : reserveOf)(space, policy);
-    const parts = [
-      sizeBytes > 0
-        ? `${gigabytes(sizeBytes)} GB are needed`
-        : "how much is needed is not known beforehand",
-      `${gigabytes(space.freeBytes)} of ${gigabytes(space.totalBytes)} GB are free`,
-      `${gigabytes(keptFree)} GB have to stay free`,
-      `images that go when nobody uses them any more, and build cache, hold ${gigabytes(reclaimableBytes)} GB`,
-      `other images ${gigabytes(otherBytes)} GB`,
-      `everything together ${gigabytes(used)} GB`,
-    ];
-    return `the engine's disk is full: ${parts.join(", ")}`;
+    const holdings = await evictor.holdings({ sparing });
+    const keptFreeBytes = (sparing ? keptFreeBelowHigh : reserveOf)(space, policy);
+    return diskShortage({ ...space, ...holdings, keptFreeBytes, neededBytes: sizeBytes });
   }
 
   /** While anything runs: makes room when it gets tight, and gives up what began last when that does not help. */
@@ -304,9 +294,4 @@ function whenAborted({ what, signal }: DiskUse): Promise<never> {
   if (signal.aborted) onAbort();
   else signal.addEventListener("abort", onAbort, { once: true });
   return promise;
-}
-
-/** 10⁹ bytes, as makers of disks count. */
-function gigabytes(bytes: number): string {
-  return (bytes / 1e9).toFixed(bytes < 9.95e9 ? 2 : 0);
 }

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { commandOf } from "./command.ts";
 
 const V0 = "micromamba run -n openhands python -m openhands.runtime.action_execution_server";
+const NO_PLACEHOLDERS = "888888880 088888888 x88888888 8888888 run-88888888 88888888-a 1.88888888";
 
 describe("commandOf()", () => {
   test.each<[string, string | string[] | null, string[] | null]>([
@@ -33,27 +34,7 @@ describe("commandOf()", () => {
       ["sh", "-c", "exec serve 60000;"],
     ],
     ["the placeholder twice", "serve 88888888:88888888", ["serve", "60000:60000"]],
-    [
-      "longer numbers",
-      [
-        "888888880",
-        "088888888",
-        "x88888888",
-        "8888888",
-        "run-88888888",
-        "88888888-a",
-        "1.88888888",
-      ],
-      [
-        "888888880",
-        "088888888",
-        "x88888888",
-        "8888888",
-        "run-88888888",
-        "88888888-a",
-        "1.88888888",
-      ],
-    ],
+    ["longer numbers and names", NO_PLACEHOLDERS.split(" "), NO_PLACEHOLDERS.split(" ")],
     ["another literal port", ["serve", "60000"], ["serve", "60000"]],
   ])("of %s", (_what, command, expected) => {
     expect(commandOf(command)).toEqual(expected);
