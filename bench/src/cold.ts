@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { ensureStubImage } from "@remote-runtime/testing";
 import { type Api, createApi } from "./api.ts";
+import { judged } from "./judged.ts";
 import { createRawEngine } from "./raw-engine.ts";
 import { conditions, report } from "./report.ts";
 import { median, rounded } from "./statistics.ts";
@@ -13,6 +14,7 @@ import { withBenchServer } from "./with-bench-server.ts";
 const STARTS = 16;
 const ROUNDS = 3;
 const LAYER_BYTES = 200_000_000;
+const MOST_RATIO = 1.2;
 const FILL = `head -c ${LAYER_BYTES} /dev/urandom >/layer`;
 const SERVE = [
   "--entrypoint=registry",
@@ -53,12 +55,14 @@ async function main(): Promise<void> {
   } finally {
     await docker("rm", "--force", "--volumes", registry);
   }
+  const ratio = median(rounds.map(({ server, pull, starts }) => server / (pull + starts)));
   const rows = {
     [`${STARTS} starts of one cold image`]: {
       "server, until all are ready, s": rounded(median(rounds.map(({ server }) => server))),
       "pull by hand, s": rounded(median(rounds.map(({ pull }) => pull))),
       "starts by hand, s": rounded(median(rounds.map(({ starts }) => starts))),
-      ratio: rounded(median(rounds.map(({ server, pull, starts }) => server / (pull + starts)))),
+      ratio: rounded(ratio),
+      ...judged(ratio, { atMost: MOST_RATIO }),
     },
   };
   await report("cold", { rows, conditions: began, details: rounds });

@@ -34,7 +34,7 @@ export interface ServerProcess extends AsyncDisposable {
 export type GatewayProcess = ServerProcess;
 
 /** As in the Dockerfile. */
-const PRODUCTION_OPTIONS = ["--max-semi-space-size=4"];
+const PRODUCTION_OPTIONS = ["--max-semi-space-size=4", "--heap-growing-percent=100"];
 
 export function startGatewayProcess({
   redisUrl,

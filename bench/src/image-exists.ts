@@ -10,6 +10,7 @@ import { type ServerProcess, startGatewayProcess, startServerProcess } from "./g
 import { startHaproxy } from "./haproxy.ts";
 import { interruption } from "./interruption.ts";
 import { cpuSeconds } from "./process-usage.ts";
+import { judged } from "./judged.ts";
 import { conditions, report, type Row } from "./report.ts";
 import { median, rounded } from "./statistics.ts";
 import { runWrk } from "./wrk.ts";
@@ -19,11 +20,14 @@ const IMAGES_EACH = 250;
 const CONNECTIONS = 64;
 const SECONDS = 8;
 const WARM_UP_SECONDS = 3;
-const ROUNDS = 3;
+const ROUNDS = 5;
 /** What is measured has the first core to itself, all else is on the second one. */
 const [CORE, OTHER_CORE] = [0, 1];
 const KEY = "bench-key";
 const HOTTEST = 20;
+const GATEWAY = "gateway";
+const CONSTANT = "the stack's constant";
+const HAPROXY = "HAProxy";
 
 /** What is asked for, one path a line, and until when. */
 type Asking = { pathsFile: string; signal: AbortSignal };
@@ -50,7 +54,7 @@ async function main(): Promise<void> {
     });
     const samples = await measureByTurns(options, { pathsFile, signal });
     await report("image-exists", {
-      rows: rowsOf(samples),
+      rows: { ...rowsOf(samples), ...goalsOf(samples) },
       conditions: { ...began, REPLICAS, names: paths.length, CONNECTIONS, SECONDS, ROUNDS },
       details: samples,
     });
@@ -77,7 +81,7 @@ async function measureByTurns(
     core: CORE,
     backendCore: OTHER_CORE,
   });
-  const servers = { gateway, "the stack's constant": constant, HAProxy: haproxy };
+  const servers = { [GATEWAY]: gateway, [CONSTANT]: constant, [HAPROXY]: haproxy };
   for (const server of Object.values(servers)) await load(server, asking, WARM_UP_SECONDS);
   const samples: Record<string, Sample[]> = {};
   for (let round = 0; round < ROUNDS; round += 1) {
@@ -116,15 +120,30 @@ async function exampleAnswer(url: string, pathsFile: string): Promise<string> {
   return text;
 }
 
+function middleOf(samples: Record<string, Sample[]>, name: string, figure: keyof Sample): number {
+  return median((samples[name] ?? []).map((sample) => sample[figure]));
+}
+
+/** Of the medians. */
+function goalsOf(samples: Record<string, Sample[]>): Record<string, Row> {
+  const of = (name: string): number => middleOf(samples, name, "perSecond");
+  const p99Ms = middleOf(samples, GATEWAY, "p99Ms");
+  return {
+    "gateway, answers/s": judged(of(GATEWAY), { atLeast: 20_000 }),
+    "gateway ÷ constant": judged(of(GATEWAY) / of(CONSTANT), { atLeast: 0.8 }),
+    "gateway ÷ HAProxy": judged(of(GATEWAY) / of(HAPROXY), { atLeast: 0.7 }),
+    "gateway, p99, ms": judged(p99Ms, { atMost: 5 }),
+  };
+}
+
 function rowsOf(samples: Record<string, Sample[]>): Record<string, Row> {
-  const middle = (name: string, figure: keyof Sample): number =>
-    median((samples[name] ?? []).map((sample) => sample[figure]));
+  const middle = (name: string, figure: keyof Sample): number => middleOf(samples, name, figure);
   return Object.fromEntries(
     Object.keys(samples).map((name): [string, Row] => [
       name,
       {
         "answers/s": rounded(middle(name, "perSecond")),
-        "gateway's ÷ its": rounded(middle("gateway", "perSecond") / middle(name, "perSecond")),
+        "gateway's ÷ its": rounded(middle(GATEWAY, "perSecond") / middle(name, "perSecond")),
         "p50, ms": rounded(middle(name, "p50Ms")),
         "p99, ms": rounded(middle(name, "p99Ms")),
         "its CPU, µs each": rounded(middle(name, "cpuMicroseconds")),

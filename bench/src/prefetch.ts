@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { startTinyRegistry, type TinyRegistry } from "@remote-runtime/testing";
+import { judged } from "./judged.ts";
 import { inLanes } from "./lanes.ts";
 import { conditions, report } from "./report.ts";
 import { median, rounded } from "./statistics.ts";
@@ -15,6 +16,7 @@ const ROUNDS = 3;
 /** As many as a replica pulls at a time by default, and as an engine downloads layers. */
 const AT_ONCE = 3;
 const LAYER_BYTES = 100_000;
+const LEAST_RATIO = 0.9;
 
 const run = promisify(execFile);
 const COMMAND = fileURLToPath(new URL("../../scripts/remote-runtime.sh", import.meta.url));
@@ -62,11 +64,13 @@ async function main(): Promise<void> {
   } finally {
     await rm(folder, { recursive: true });
   }
+  const ratio = median(rounds.map(({ prefetch, byHand }) => prefetch / byHand));
   const rows = {
     [`${COUNT} images, ${AT_ONCE} at once`]: {
       "prefetch, images/s": rounded(median(rounds.map(({ prefetch }) => prefetch))),
       "docker pull, images/s": rounded(median(rounds.map(({ byHand }) => byHand))),
-      ratio: rounded(median(rounds.map(({ prefetch, byHand }) => prefetch / byHand))),
+      ratio: rounded(ratio),
+      ...judged(ratio, { atLeast: LEAST_RATIO }),
       "the same again, s": rounded(median(rounds.map(({ again }) => again))),
     },
   };

@@ -11,6 +11,7 @@ import { createGatewayWatch, type Pauses } from "./gateway-watch.ts";
 import { createHttp, expectStatus, type Http } from "./http.ts";
 import { interruption } from "./interruption.ts";
 import { residentBytes } from "./process-usage.ts";
+import { judged } from "./judged.ts";
 import { conditions, report, type Row } from "./report.ts";
 import { median, percentile, rounded } from "./statistics.ts";
 
@@ -24,6 +25,7 @@ const QUIET_MS = 5_000;
 const RESTLESS_MS = 12_000;
 const LISTS = 7;
 const LISTS_AT_ONCE = 10;
+const ONE_LIST = `GET /list of ${REPLICAS * RUNTIMES_EACH}`;
 const NEW_IMAGES = 20;
 const NEWS_DEADLINE_MS = 60_000;
 const NEWS_POLL_MS = 5;
@@ -50,7 +52,7 @@ async function main(): Promise<void> {
   const nodeOptions = profileFolder ? ["--cpu-prof", `--cpu-prof-dir=${profileFolder}`] : [];
   const rows = await measure(fleet, { ...options, nodeOptions, signal });
   await report("scale", {
-    rows,
+    rows: { ...rows, ...goalsOf(rows) },
     conditions: { ...began, REPLICAS, IMAGES_EACH, RUNTIMES_EACH, nodeOptions },
   });
   if (profileFolder) console.table(await mostSelfTime(profileFolder, HOTTEST));
@@ -91,9 +93,7 @@ async function measure(
     await fleet.setRestless(false);
     await row("a new image", async () => timesRow(await tellOfImages(asking)));
     await row("all inventories anew", async () => timesRow([await republish(asking)]));
-    await row(`GET /list of ${REPLICAS * RUNTIMES_EACH}`, async () =>
-      timesRow(await listInTurn(http)),
-    );
+    await row(ONE_LIST, async () => timesRow(await listInTurn(http)));
     await row(`${LISTS_AT_ONCE} of them at once`, async () => timesRow(await listAtOnce(http)));
     await row(`${LISTS_AT_ONCE} that are not read`, () => listUnread(gateway.url, signal));
   } finally {
@@ -176,6 +176,19 @@ async function untilKnown({ http, signal }: Asking, image: string): Promise<void
     if (performance.now() > deadline) throw new Error(`the gateway does not get to know ${image}`);
     await wait(NEWS_POLL_MS, undefined, { signal });
   }
+}
+
+/** Of the snapshot: lists pause it longer. */
+const REFRESHING = ["start-up", "heartbeats only", "steady changes", "all inventories anew"];
+
+function goalsOf(rows: Figures): Record<string, Row> {
+  const most = (column: string, names: readonly string[]): number =>
+    Math.max(...names.map((name) => Number(rows[name]?.[column] ?? 0)));
+  return {
+    "memory at most, MB": judged(most("at most, MB", Object.keys(rows)), { atMost: 500 }),
+    "GET /list max, ms": judged(most("max, ms", [ONE_LIST]), { atMost: 1_000 }),
+    "pause of a refresh, ms": judged(most("longest pause, ms", REFRESHING), { atMost: 50 }),
+  };
 }
 
 function pauseRow({ longestMs, slowestMs, usualMs }: Pauses): Row {

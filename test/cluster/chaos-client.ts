@@ -20,6 +20,8 @@ const AGAIN_MS = 100;
 /** Clients poll; and without a pause they would leave the servers no time to come back. */
 const POLL_MS = 75;
 const READS = 6;
+/** In a registry that refuses at once. */
+const NOWHERE = "127.0.0.1:1/nowhere:1";
 /** How many live runtimes a client leaves for the end. */
 const MOST_KEPT = 4;
 /** No fault of these makes a runtime fail. */
@@ -64,7 +66,8 @@ export async function runChaosClient(
     good.starts += 1;
   }
 
-  async function read(path: string, id: string): Promise<void> {
+  /** `expected` is part of the answer. */
+  async function read(path: string, expected: string): Promise<void> {
     const gateway = random.pick(gateways);
     const began = performance.now();
     const answer = await gateway.api.get(path).catch((error: unknown) => ({ error }));
@@ -73,20 +76,23 @@ export async function runChaosClient(
       return;
     }
     const { status, text } = answer;
-    if (status === 200 && text.includes(id) && !text.includes(FAILED)) good.reads += 1;
+    if (status === 200 && text.includes(expected) && !text.includes(FAILED)) good.reads += 1;
     else fail(`${path} at ${gateway.id}: ${status} ${text.slice(0, 1_000)}`);
   }
 
   async function readAll(session: string): Promise<void> {
     const id = kept.get(session) ?? "";
-    const paths = [
-      `/sessions/${session}`,
-      `/runtime/${id}`,
-      `/sessions/batch?ids=${session}`,
-      "/list",
+    const asked: [path: string, expected: string][] = [
+      [`/sessions/${session}`, id],
+      [`/runtime/${id}`, id],
+      [`/sessions/batch?ids=${session}`, id],
+      ["/list", id],
+      [`/image_exists?image=${image}`, '"exists":true'],
+      // What nobody holds is asked of its home, whatever has become of that.
+      [`/image_exists?image=${NOWHERE}`, '"exists":false'],
     ];
     for (let i = 0; i < READS; i += 1) {
-      await read(random.pick(paths), id);
+      await read(...random.pick(asked));
       await delay(POLL_MS);
     }
   }

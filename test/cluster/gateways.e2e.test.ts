@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { call } from "../support/call.ts";
 import { stubStart } from "../support/stub-start.ts";
 import { until } from "../support/until.ts";
 import { WireRuntime } from "../support/wire-runtime.ts";
@@ -60,6 +61,27 @@ test("sessions that are started at two gateways and a replica at once have one r
   await expectOneEach(cluster, twice);
   const thrice = await startEverywhere([...gateways, replica], cluster, named("thrice", 20));
   await expectOneEach(cluster, [...twice, ...thrice]);
+});
+
+test("a gateway that passes on all bytes itself does so for host names as well", async () => {
+  await using cluster = await startCluster({
+    env: (app) => ({
+      RUNTIME_URL_BASE: "http://sandbox.test",
+      ...(app === "gateway" ? { ROUTING: "gateway" } : { RUNTIME_URLS: "host" }),
+    }),
+  });
+  const { api, url } = cluster.gateway;
+  const ready = await api.startReady(stubStart(cluster.image));
+  const { runtime_id: id } = ready;
+  expect(ready.url).toBe(`http://${id}.sandbox.test`);
+  const at = async (name: string): Promise<number> =>
+    (await call(url, { target: "/alive", headers: { Host: name } })).status;
+  expect(await at(`${id}.sandbox.test`)).toBe(200);
+  expect(await at(`work-1-${id}.sandbox.test`)).toBe(200);
+  await api.pause(id);
+  expect(await at(`${id}.sandbox.test`)).toBe(503);
+  await api.stop(id);
+  expect(await at(`${id}.sandbox.test`)).toBe(404);
 });
 
 test("with Redis away, too, a session that is started at two gateways at once has one runtime", async () => {

@@ -47,6 +47,21 @@ async function containerId(name: string): Promise<string> {
 }
 
 describe("four replicas", () => {
+  test("and their gateway are healthy, and run as nobody in particular where no socket asks for more", async () => {
+    const format = "{{.Config.User}} {{.State.Health.Status}}";
+    const states = await docker(
+      "inspect",
+      "--format",
+      format,
+      `${project.name}-gateway-1`,
+      ...(await project.replicas()).map(({ container }) => container),
+    );
+    const [gateway, ...others] = states.split("\n");
+    expect(gateway).toBe("1000:1000 healthy");
+    expect(others).toHaveLength(4);
+    for (const state of others) expect(state).toMatch(/ healthy$/);
+  });
+
   test("share 200 images evenly, each always with the same one, over a restart of the gateway", async () => {
     const homes = await ring.allLead(await project.replicas());
     for (const count of countsOf(homes).values()) {

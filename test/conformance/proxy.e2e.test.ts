@@ -7,6 +7,7 @@ import { call } from "../support/call.ts";
 import { stubOf } from "../support/sandbox.ts";
 import { type StubServer, startStubServer } from "../support/stub-server.ts";
 import { stubStart } from "../support/stub-start.ts";
+import { until } from "../support/until.ts";
 import type { WireRuntime } from "../support/wire-runtime.ts";
 
 const WILDCARD = "http://sandbox.test:8000";
@@ -211,6 +212,9 @@ describe.concurrent("URLs that clients derive", () => {
     socket.close();
 
     await api.pause(one.runtime_id);
+    // The port is the container's own: nobody is left there who could say 503, or 404.
+    const answer = () => call(`${one.url}/health`).then(String, () => "refused");
+    await until(answer, (said) => said === "refused", { what: "the end of the paused one's port" });
     await api.resume(one.runtime_id);
     const again = await api.untilReady(one);
     expect(again.url).toBe(one.url);

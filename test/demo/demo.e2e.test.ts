@@ -29,11 +29,8 @@ async function networks(name: string): Promise<string[]> {
 
 type Moment = (seen: { name: string; printed: string }) => boolean | Promise<boolean>;
 
-test.each<[string, Moment]>([
-  ["its server is being started", () => true],
-  ["its server has made the network", async ({ name }) => (await networks(name)).length > 0],
-  ["its server answers", ({ printed }) => printed.includes("a server of its own")],
-])("the demo leaves nothing behind when Ctrl-C comes twice as soon as %s", async (_when, isNow) => {
+/** Runs the demo until that moment of it. */
+async function demoUntil(isNow: Moment) {
   const child = spawn(join(ROOT, "node_modules/.bin/node"), ["test/demo/demo.ts"], {
     cwd: ROOT,
     env: { ...process.env, TMPDIR: place },
@@ -48,10 +45,28 @@ test.each<[string, Moment]>([
     return name ?? "";
   };
   const name = await vi.waitFor(seen, { timeout: DEADLINE_MS, interval: 10 });
+  return { child, ended, name, printed: () => printed };
+}
+
+test.each<[string, Moment]>([
+  ["its server is being started", () => true],
+  ["its server has made the network", async ({ name }) => (await networks(name)).length > 0],
+  ["its server answers", ({ printed }) => printed.includes("a server of its own")],
+])("the demo leaves nothing behind when Ctrl-C comes twice as soon as %s", async (_when, isNow) => {
+  const { child, ended, name, printed } = await demoUntil(isNow);
   child.kill("SIGINT");
-  await vi.waitFor(() => expect(printed).toContain("interrupted"), { timeout: DEADLINE_MS });
+  await vi.waitFor(() => expect(printed()).toContain("interrupted"), { timeout: DEADLINE_MS });
   // The terminal tells the whole group, and npm what it has started.
   child.kill("SIGINT");
   expect(await ended).toBe(130);
+  expect([await folders(), await networks(name)]).toEqual([[], []]);
+});
+
+test("the demo leaves nothing behind when nobody reads it any more", async () => {
+  const { child, ended, name } = await demoUntil(({ printed }) =>
+    printed.includes("a server of its own"),
+  );
+  child.stdout.destroy();
+  expect(await ended).toBe(1);
   expect([await folders(), await networks(name)]).toEqual([[], []]);
 });

@@ -33,6 +33,9 @@ async function main(): Promise<void> {
     controller.abort(new Error(`ended by ${name}`));
   };
   process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
+  // Whoever reads it is gone, as after `npm run demo | head`: what was started goes too.
+  const onClosed = (): void => controller.abort(new Error("nobody reads what it prints"));
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", onClosed);
   const narrator = createNarrator(() => performance.now());
   const scene: Scene = { narrator, signal: controller.signal };
   try {

@@ -17,19 +17,27 @@ const SCENARIOS: Record<string, Scenario> = {
     client: "v1-client",
     server: "agent-server",
     driver: "v1_workspace.py",
-    steps: ["conversation", "resume", "conversation after resume", "cleanup"],
+    steps: [
+      "command",
+      "upload and download",
+      "conversation",
+      "pause",
+      "resume",
+      "conversation after resume",
+      "cleanup",
+    ],
   },
   "V0's RemoteRuntime": {
     client: "v0-client",
     server: "v0-runtime",
     driver: "v0_remote_runtime.py",
-    steps: ["command", "attach", "resume", "stop"],
+    steps: ["command", "write and read", "attach", "pause", "resume", "stop"],
   },
   "the app server's RemoteSandboxService": {
     client: "v0-client",
     server: "agent-server",
     driver: "app_server.py",
-    steps: ["websocket", "resume", "delete"],
+    steps: ["start", "running", "websocket", "pause", "resume", "delete"],
   },
 };
 const BUILD_MS = 40 * 60_000;

@@ -1,34 +1,16 @@
 import { randomBytes } from "node:crypto";
-import { mkdtempDisposable, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { expect, test } from "vitest";
 import { apiOf } from "../support/api.ts";
 import { docker } from "../support/docker.ts";
 import { startOwnRegistry } from "../support/own-registry.ts";
 import { startServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
-import { AGENT_COMMAND, BASE_IMAGE } from "./own-engines.ts";
+import { AGENT_COMMAND } from "./own-engines.ts";
+import { pushLayered } from "./push-layered.ts";
 
 const STARTS = 16;
-const LAYER_BYTES = 1024 * 1024;
 const PULLING_MS = 60_000;
 const READY_MS = 180_000;
-
-/** Pushes the base image with one more layer, which is in the registry alone then. */
-async function pushLayered(image: string): Promise<void> {
-  await using folder = await mkdtempDisposable(join(tmpdir(), "cold-starts-"));
-  await writeFile(join(folder.path, "layer"), randomBytes(LAYER_BYTES));
-  const container = await docker("create", BASE_IMAGE, "true");
-  try {
-    await docker("cp", join(folder.path, "layer"), `${container}:/layer`);
-    await docker("commit", container, image);
-    await docker("push", "--quiet", image);
-  } finally {
-    await docker("rm", container);
-    await docker("rmi", image).catch(() => undefined);
-  }
-}
 
 async function pullEvents(image: string, since: Date): Promise<string[]> {
   const [from, to] = [since.getTime(), Date.now() + 1_000].map((at) => String(at / 1000));

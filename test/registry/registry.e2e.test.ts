@@ -142,6 +142,17 @@ test("builds copy what they begin from off the engine that alone has it, once fo
   expect(loads.split("\n")).toHaveLength(1);
 });
 
+test("a start of what a registry lacks has failed at once, with the registry's own words", async () => {
+  const absent = `${prefix}/${all.marker}:absent`;
+  const { api } = replicas()[0];
+  const failed = await api.untilStatus(await api.start({ image: absent }), "error", 20_000);
+  expect(failed).toMatchObject({
+    verdict: "image_unavailable",
+    status_detail: expect.stringMatching(new RegExp(`${absent}: .*(not found|unknown)`)),
+  });
+  await api.stop(failed.runtime_id);
+});
+
 test("a wrong password is the reason that builds, questions and starts give", async () => {
   const { cluster, engines, marker } = all;
   const wrong = { DOCKER_HOST: engines[0].url, REGISTRY_PASSWORD: "wrong" };

@@ -68,20 +68,27 @@ async function npmStart(
 describe("npm start", () => {
   test("prints URL, key and what a client needs, keeps the key, and takes --host and --port", async () => {
     const dataDir = await folder();
-    const { printed } = await npmStart(["--host", "127.0.0.1", "--port", "0"], {
-      DATA_DIR: dataDir,
-    });
+    const args = ["--host", "127.0.0.1", "--port", "0"];
+    const { printed, type, ended } = await npmStart(
+      args,
+      { DATA_DIR: dataDir },
+      { terminal: true },
+    );
     const url = /answers at (http:\/\/127\.0\.0\.1:\d+)/.exec(printed)?.[1] ?? "";
-    const key = /API key: ([\w-]{32})\n/.exec(printed)?.[1] ?? "";
+    const key = /API key: ([\w-]{32})\r?\n/.exec(printed)?.[1] ?? "";
     expect(printed).toContain(`export SANDBOX_REMOTE_RUNTIME_API_URL=${url}`);
     const answer = await fetch(`${url}/list`, { headers: { "X-API-Key": key } });
     expect([answer.status, await answer.json()]).toEqual([200, { runtimes: [], total: 0 }]);
     const page = await (await fetch(url)).text();
     expect(page).toContain("OpenHands remote runtime");
 
-    const second = await npmStart(["--host", "127.0.0.1", "--port", "0"], { DATA_DIR: dataDir });
+    const second = await npmStart(args, { DATA_DIR: dataDir });
     expect(second.printed).toContain("in use by another process");
     expect(await second.ended).toBe(78);
+
+    type("\u0003");
+    await ended;
+    expect((await npmStart(args, { DATA_DIR: dataDir })).printed).toContain(`API key: ${key}`);
   });
 
   test("ends in order at one Ctrl-C, which the terminal and npm both tell it of", async () => {

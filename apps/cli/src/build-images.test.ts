@@ -65,6 +65,29 @@ test("buildImages() sends again what servers had no room for, and looks again wh
   expect(waits).toEqual([10_000, 2_000]);
 });
 
+test("buildImages() asks and uploads again while servers are away, for ten minutes", async () => {
+  const away = new ServiceError("unavailable", "no replica is there");
+  const asked = [away, away];
+  const uploads = [away];
+  const { outcomes, waits } = await built(["tool:1"], {
+    async imageExists() {
+      const error = asked.pop();
+      if (error) throw error;
+      return { exists: false, image: null, url: "" };
+    },
+    async build() {
+      const error = uploads.pop();
+      if (error) throw error;
+      return { build_id: "b", url: "" };
+    },
+  });
+  expect(outcomes).toEqual([{ kind: "built", image: "tool:1" }]);
+  expect(waits).toEqual([2_000, 2_000, 2_000]);
+  const never = await built(["tool:1"], { imageExists: () => Promise.reject(away) });
+  expect(never.outcomes).toEqual([{ kind: "failed", image: "tool:1", error: away.message }]);
+  expect(never.waits).toHaveLength(300);
+});
+
 test("buildImages() takes no for an answer, and gives up a build that nobody answers for", async () => {
   const away = new ServiceError("unavailable", "replica one does not answer");
   const { outcomes } = await built(["tool:1", "tool:2"], {

@@ -66,10 +66,14 @@ async function buildOne(
 ): Promise<BuildOutcome> {
   const { client, terminal } = options;
   const { signal, now, sleep } = terminal;
-  const { exists } = await client.call("imageExists", { query: { image } }, { signal });
+  const asking = { query: { image } };
+  const { exists } = await patiently(
+    () => client.call("imageExists", asking, { signal }),
+    terminal,
+  );
   if (exists) return { kind: "held", image };
+  const build_id = await patiently(() => upload(image, context, options), terminal);
   const deadline = now() + BUILD_TIMEOUT_MS;
-  const build_id = await untilTaken(() => upload(image, context, options), terminal, deadline);
   let answeredAt = now();
   for (;;) {
     const { status, error } = await client
@@ -93,20 +97,24 @@ async function buildOne(
   }
 }
 
-/** Sends it again for as long as the servers have too much to build already. */
-async function untilTaken(
-  send: () => Promise<string>,
+/** Sends it again where the servers have too much to build already, for an hour, or do not answer, for ten minutes. */
+async function patiently<T>(
+  send: () => Promise<T>,
   { signal, now, sleep }: BuildImagesOptions["terminal"],
-  deadline: number,
-): Promise<string> {
+): Promise<T> {
+  const deadline = now() + BUILD_TIMEOUT_MS;
+  let silentSince: number | undefined;
   for (;;) {
     try {
       return await send();
     } catch (error) {
+      signal.throwIfAborted();
       const isFull = error instanceof ServiceError && error.code === "too_many_requests";
-      if (!isFull || now() >= deadline) throw error;
+      silentSince = isFull ? undefined : (silentSince ?? now());
+      const isSilent = silentSince !== undefined && now() - silentSince >= SILENCE_MS;
+      if (!(isFull || mayPass(error)) || isSilent || now() >= deadline) throw error;
     }
-    await sleep(FULL_MS, signal);
+    await sleep(silentSince === undefined ? FULL_MS : POLL_MS, signal);
   }
 }
 

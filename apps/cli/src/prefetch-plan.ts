@@ -59,7 +59,7 @@ export function printPrefetchPlan(
     String(plan.images - plan.held),
     formatBytes(plan.missing_bytes),
     String(plan.unknown_sizes),
-    plan.free_bytes === null ? "unknown" : formatBytes(plan.free_bytes),
+    plan.room_bytes === null ? "unknown" : formatBytes(plan.room_bytes),
     plan.fits,
   ]);
   printTable(out, COLUMNS, rows);

@@ -118,6 +118,26 @@ describe("GET /placement", () => {
     ]);
   });
 
+  test("says where starts go while the registry is away", async () => {
+    await using fixture = await createGatewayFixture({ replicas: ["one", "two", "three"] });
+    await fixture.registry.publishInventory("three", new Map([[PYTHON, held]]));
+    await fixture.gateway.refresh();
+    fixture.setRegistryAway(true);
+    await fixture.gateway.refresh().catch(() => undefined);
+    const explained = async (image: string): Promise<unknown> =>
+      (await fixture.ask("GET", `/placement?image=${image}`)).body;
+    expect(await explained("python:3")).toMatchObject({
+      replica_id: "three",
+      kind: "cached",
+      reason:
+        "The registry is away, so that loads and groups have no say, and three has the image.",
+    });
+    expect(await explained("nobodys:1")).toMatchObject({
+      kind: "home",
+      reason: expect.stringMatching(/^The registry is away, .* is the image's home\.$/),
+    });
+  });
+
   test("shows where a group goes once one of its starts was placed", async () => {
     await using fixture = await createGatewayFixture({ replicas: ["one", "two", "three"] });
     await fixture.ask("POST", "/start", { body: { image: "python:3", session_id: "s" } });

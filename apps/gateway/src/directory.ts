@@ -169,9 +169,9 @@ export function createDirectory({
   const parts = {
     images: inventories.of,
     uncounted: recentStarts.of,
-    *holders(image: string): Generator<string> {
-      yield* inventories.holders(image);
-      for (const { id, pulling } of snapshot.pullers) if (pulling.includes(image)) yield id;
+    holders(image: string): readonly string[] {
+      const pullers = snapshot.pullers.filter(({ pulling }) => pulling.includes(image));
+      return [...inventories.holders(image), ...pullers.map(({ id }) => id)];
     },
     holding(replicaId: string, image: string): Holding {
       if (inventories.of(replicaId).has(image)) return "image";

@@ -106,6 +106,18 @@ describe("GET /image_exists", () => {
   });
 });
 
+test("GET /image_exists believes the home, which has looked, of what no replica is known to hold", async () => {
+  await using fixture = await createGatewayFixture({ replicas: ["one"] });
+  const image = { upload_time: "2026-01-01T00:00:00.000Z", image_size_bytes: 7 };
+  fixture.replica("one").answerNext("imageExists", async () => {
+    return { exists: true, image, url: "http://told-by-the-replica" };
+  });
+  const found = { exists: true, image, url: directUrl(fixture, "one") };
+  const path = "/image_exists?image=just-built:1";
+  expect(await fixture.ask("GET", path)).toEqual({ status: 200, body: found });
+  expect(await fixture.ask("GET", path)).toMatchObject({ status: 200, body: { exists: false } });
+});
+
 test("GET /registry_prefix is answered by any replica that can", async () => {
   await using fixture = await createGatewayFixture({ replicas: ["one", "two"] });
   await fixture.replica("one").kill();

@@ -4,6 +4,7 @@ import {
   chooseAlone,
   createGroups,
   explain,
+  explainAlone,
   GROUP_MS,
   homeHas,
   type Bounds,
@@ -89,11 +90,12 @@ export function createPlacer(options: PlacerOptions): Placer {
     consider: (placing: Placing) => T | undefined,
   ): T {
     const { fleet, replicas } = directory.snapshot();
-    const placing = { image, fleet, bounds, group: groups.hint(image, moment()) };
     const silent = caller.hasSilent() ? [...replicas.values()].filter(caller.isSilent) : [];
     const answering =
       silent.length > 0 ? new Set([...except, ...silent.map(({ id }) => id)]) : except;
-    const found = consider({ ...placing, except: answering }) ?? consider({ ...placing, except });
+    const group = groups.hint(image, moment());
+    const placing = { image, fleet, bounds, group, except: answering };
+    const found = consider(placing) ?? consider({ ...placing, except });
     if (found === undefined) throw last ?? noReplica();
     return found;
   }
@@ -103,6 +105,14 @@ export function createPlacer(options: PlacerOptions): Placer {
     // The fleet is made of the same replicas.
     if (!replica) throw noReplica();
     return replica;
+  }
+
+  /** No other gateway can be asked or told. */
+  const isAlone = (isTold = false): boolean =>
+    registry !== undefined && (isTold || directory.isCutOff());
+
+  function chosenAlone(image: string, place: PlaceOptions): Choice {
+    return considered(image, place, (placing) => chooseAlone(placing, place.sessionId ?? ""));
   }
 
   /** Agrees with the other gateways where the group goes. `false`: the registry does not answer. */
@@ -119,9 +129,7 @@ export function createPlacer(options: PlacerOptions): Placer {
   async function decide(image: string, place: PlaceOptions): Promise<Choice> {
     // No session can be claimed without the registry: what two gateways do with one has to be the same by itself. Which
     // replicas are silent they both know, as each asks all of them for the session right before.
-    const alone = (): Choice =>
-      considered(image, place, (placing) => chooseAlone(placing, place.sessionId ?? ""));
-    if (registry && (place.alone === true || directory.isCutOff())) return alone();
+    if (isAlone(place.alone)) return chosenAlone(image, place);
     for (let other = asking.get(image); other; other = asking.get(image)) await other;
     const { replicaId, formerReplicaId } = groups.hint(image, moment());
     const choice = considered(image, place, choose);
@@ -130,7 +138,7 @@ export function createPlacer(options: PlacerOptions): Placer {
     const answer = agree(image, choice, replicaId ?? formerReplicaId);
     asking.set(image, answer);
     const agreed = await answer.finally(() => asking.delete(image));
-    return agreed ? joined(image, considered(image, place, choose)) : alone();
+    return agreed ? joined(image, considered(image, place, choose)) : chosenAlone(image, place);
   }
 
   /** The start belongs to the image's group from now on. */
@@ -148,13 +156,14 @@ export function createPlacer(options: PlacerOptions): Placer {
       onPlaced(choice);
       return { replica: infoOf(choice), kind: choice.kind };
     },
-    preview: (image, place = {}) => infoOf(considered(image, place, choose)),
+    preview: (image, place = {}) =>
+      infoOf(isAlone() ? chosenAlone(image, place) : considered(image, place, choose)),
     explain(image) {
       const name = canonicalReference(image);
       const { replicaId, expiresAtMs } = groups.hint(name, moment());
       return {
         image: name,
-        explanation: considered(name, {}, explain),
+        explanation: considered(name, {}, isAlone() ? explainAlone : explain),
         group:
           replicaId === undefined
             ? undefined

@@ -114,8 +114,8 @@ describe("POST /prefetch", () => {
 
 test("POST /prefetch/plan tells what is missing, how much that is and whether it fits", async () => {
   await using fixture = await createGatewayFixture({ replicas: [] });
-  await fixture.addReplica("one", { freeBytes: 1_000 });
-  await fixture.addReplica("two", { freeBytes: 10_000 });
+  await fixture.addReplica("one", { roomBytes: 1_000 });
+  await fixture.addReplica("two", { roomBytes: 10_000 });
   const image = (sizeBytes: number) => ({ createdAt: 1, sizeBytes });
   const held = new Map(images.slice(0, 19).map((each) => [each, image(200)]));
   await fixture.registry.publishInventory("one", held);
@@ -131,7 +131,7 @@ test("POST /prefetch/plan tells what is missing, how much that is and whether it
           held: 19,
           missing_bytes: 0,
           unknown_sizes: 1,
-          free_bytes: 1_000,
+          room_bytes: 1_000,
           fits: "unknown",
         },
         {
@@ -140,13 +140,13 @@ test("POST /prefetch/plan tells what is missing, how much that is and whether it
           held: 0,
           missing_bytes: 3_800,
           unknown_sizes: 1,
-          free_bytes: 10_000,
+          room_bytes: 10_000,
           fits: "unknown",
         },
       ],
     },
   });
-  await fixture.replica("two").announce({ freeBytes: 3_000 });
+  await fixture.replica("two").announce({ roomBytes: 3_000 });
   await fixture.gateway.refresh();
   const body = { images: images.slice(0, 19), copies: 2 };
   expect((await fixture.ask("POST", "/prefetch/plan", { body })).body).toMatchObject({

@@ -29,7 +29,7 @@ export function prefetchPlan(homes: PrefetchHomes, snapshot: Snapshot): Prefetch
         held: given.length - missing.length,
         missing_bytes: known.reduce((sum, size) => sum + size, 0),
         unknown_sizes: sizes.length - known.length,
-        free_bytes: info.freeBytes ?? null,
+        room_bytes: info.roomBytes ?? null,
       },
     ];
   }

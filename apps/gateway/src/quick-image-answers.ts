@@ -10,7 +10,8 @@ const MAX_CHARACTERS = 512;
 const MOST_KEPT = 5_000;
 
 /** What was asked for, and what was last said of it: to put that into words costs as much as to find it. */
-type Asked = { readonly image: string; said?: { of: KnownImage; text: string } };
+type Asked = { readonly image: string; said?: Said };
+type Said = { createdAt: number; sizeBytes: number; url: string; text: string };
 
 /**
  * Answers `GET /image_exists` for images that some replica is known to hold: clients ask it before every start. All else,
@@ -43,21 +44,20 @@ export function createQuickImageAnswers({
   };
 }
 
+/**
+ * What was known is copied, not kept: V8 puts what is made where some of it lived long into the old space from then on, and
+ * that would be an object for each question.
+ */
 function textOf(asked: Asked, known: KnownImage): string {
+  const { url } = known;
+  const { createdAt, sizeBytes } = known.held;
   const { said } = asked;
-  if (said && isSame(said.of, known)) return said.text;
+  if (said?.createdAt === createdAt && said.sizeBytes === sizeBytes && said.url === url) {
+    return said.text;
+  }
   const text = JSON.stringify(imageAnswer(known));
-  asked.said = { of: known, text };
+  asked.said = { createdAt, sizeBytes, url, text };
   return text;
-}
-
-function isSame(one: KnownImage, other: KnownImage): boolean {
-  const { createdAt, sizeBytes } = one.held;
-  return (
-    createdAt === other.held.createdAt &&
-    sizeBytes === other.held.sizeBytes &&
-    one.url === other.url
-  );
 }
 
 /** Reads the canonical reference from a target, and keeps the latest ones: a few thousand are asked for again and again. */

@@ -28,7 +28,7 @@ export interface ReplicaFixture {
   /** What it was given to pull, by prefetch, in order; all of it waits. */
   readonly given: Map<string, string[]>;
   /** Answers in place of an endpoint, for once. */
-  answerNext(route: ReplicaRouteName, answer: () => Promise<never>): void;
+  answerNext(route: ReplicaRouteName, answer: () => Promise<unknown>): void;
   announce(changes?: Partial<ReplicaInfo>): Promise<void>;
   /** Ends the server; the registry is not told. */
   kill(): Promise<void>;
@@ -57,7 +57,7 @@ export async function createReplicaFixture(
   const requests: ReplicaFixture["requests"] = [];
   const uploads: FormData[] = [];
   const given = new Map<string, string[]>();
-  const prepared = new Map<ReplicaRouteName, () => Promise<never>>();
+  const prepared = new Map<ReplicaRouteName, () => Promise<unknown>>();
   const tag = options.info?.tag ?? replicaTagOf(id);
 
   const app = createApp({ log });

@@ -19,7 +19,7 @@ export type SnapshotParts = {
   replicas: readonly ReplicaInfo[];
   images: Snapshot["images"];
   /** All that hold the image or are pulling it. */
-  holders: (image: string) => Iterable<string>;
+  holders: (image: string) => readonly string[];
   /** What a replica has of an image, at the time of the question. */
   holding: (replicaId: string, image: string) => Holding;
   /** Starts sent to the replica that it may not have counted in its announcement. */

@@ -42,6 +42,7 @@ describe("POST /start", () => {
     const { info, requests, runtimes } = fixture.replica("one");
     const runtime = await start(fixture, { environment: { A: "1" } });
     expect(requests.at(-1)?.headers.get("x-api-key")).toBe("alice-key");
+    expect(requests.at(-1)?.headers.get("x-runtime-placement")).toBe("home");
     expect(runtimes.get(runtime.runtime_id)?.spec.environment).toEqual({ A: "1" });
     expect(runtime.url).toBe(
       `http://gateway.test:${info.publicPort}/${runtime.runtime_id}/runtime`,

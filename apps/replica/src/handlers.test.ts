@@ -56,6 +56,23 @@ async function handlersWith(
 }
 
 describe("a start", () => {
+  test.each([
+    ["home", "home"],
+    ["<b>not a word</b>", undefined],
+  ])("that a gateway has placed, saying %j, is placed for the reason %j", async (said, reason) => {
+    const orders: StartOrder[] = [];
+    const start = async (order: StartOrder): Promise<RuntimeRecord> => {
+      orders.push(order);
+      return exampleRecord(ID);
+    };
+    const handlers = await handlersWith({}, { start });
+    const headers = { "x-runtime-placement": said };
+    const context = { owner: "alice", request: new Request("http://replica:8000/", { headers }) };
+    const body = StartRequest.parse({ image: "image:1", session_id: "s" });
+    await handlers.start({ params: {}, query: {}, body }, context);
+    expect(orders.map(({ placement }) => placement)).toEqual([reason]);
+  });
+
   const sdk = { command: "openhands-agent-server", image_pull_policy: "IfNotPresent" };
 
   test.each([

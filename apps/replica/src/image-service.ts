@@ -5,11 +5,13 @@ import {
   createPrefetches,
   createPublishedImages,
   createPublisher,
+  createSharedPulls,
   type DiskKeeper,
   type ImageStore,
   type Prefetches,
   type PublishedImages,
   type Publisher,
+  type SharedPulls,
   type Siblings,
 } from "@remote-runtime/image";
 import type { Registry } from "@remote-runtime/registry";
@@ -23,6 +25,7 @@ import { createInjectKeeper, type InjectKeeper } from "./inject-keeper.ts";
 import { createInventory, type Inventory } from "./inventory.ts";
 import { createMoves } from "./moves.ts";
 import { createPins } from "./pins.ts";
+import { createPullLeases } from "./pull-leases.ts";
 import { createSiblings } from "./siblings.ts";
 
 export type ImageServiceOptions = {
@@ -98,7 +101,11 @@ export async function createImageService(options: ImageServiceOptions): Promise<
     key === undefined
       ? NOBODY
       : createSiblings({ ...options, engine, engineId, markDigests, key, now });
-  const bringer = createImageBringer({ engine, siblings, folder, mirrors, markDigests, log });
+  const leases = createPullLeases({ engineId, registry });
+  const shared =
+    key === undefined ? ALONE : createSharedPulls({ leases, siblings, sleep: clock.sleep });
+  const sources = { siblings, shared, folder, mirrors };
+  const bringer = createImageBringer({ ...sources, engine, markDigests, log });
   const images = createImageStore({ engine: bringer, maxPulls, backoff, disk });
   const prefetches = createPrefetches({ images, maxPulls });
   const injects = createInjectKeeper({ ...options, docker, images });
@@ -125,4 +132,10 @@ export async function createImageService(options: ImageServiceOptions): Promise<
   };
 }
 
-const NOBODY: Siblings = { copy: async () => "none" };
+const NOBODY: Siblings = { have: async () => false, copy: async () => "none" };
+const ALONE: SharedPulls = {
+  async run(_reference, _mayWait, pull) {
+    await pull();
+    return undefined;
+  },
+};

@@ -207,7 +207,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
       const pulling = [...images.pulling()];
       const roomBytes = disk.roomBytes();
       // Whole GB, or every announcement would bring gateways something new.
-      const room = roomBytes === undefined ? {} : { freeBytes: GB * Math.floor(roomBytes / GB) };
+      const room = roomBytes === undefined ? {} : { roomBytes: GB * Math.floor(roomBytes / GB) };
       return { load: live, runtimes: kept, pulling, draining, ...room };
     },
     peers,

@@ -94,7 +94,8 @@ function copying(
     silenceMs,
   });
   const copy = (signal = never) => siblings.copy("python:3", (line) => progress.push(line), signal);
-  return { copy, loaded, progress, asked, marked };
+  const have = () => siblings.have("python:3");
+  return { copy, have, loaded, progress, asked, marked };
 }
 
 async function* whole(): AsyncGenerator<Uint8Array> {
@@ -207,6 +208,18 @@ describe("copy()", () => {
     await expect(copied).rejects.toMatchObject({ code: "unavailable" });
     await vi.waitUntil(() => served?.aborted === true);
   });
+});
+
+test("have() is true of what another engine holds whose replica answers, and throws where nobody knows", async () => {
+  await using one = await serving("one", whole);
+  const gone = replicaInfo("gone", { internalUrl: "http://127.0.0.1:1", engineId: "gone" });
+  const both = copying([one.info, gone]);
+  expect(await both.have()).toBe(true);
+  const absent = copying([gone]);
+  expect(await absent.have()).toBe(true);
+  await absent.copy();
+  expect(await absent.have()).toBe(false);
+  await expect(copying([one.info], { isUnknown: true }).have()).rejects.toThrow(ServiceError);
 });
 
 describe("GET /images/archive", () => {

@@ -143,6 +143,10 @@ export function createSiblings(options: SiblingsOptions): Siblings {
   }
 
   return {
+    async have(reference) {
+      const { holders } = await holdersOf(canonicalReference(reference));
+      return holders.length > 0;
+    },
     async copy(reference, onProgress, signal) {
       const name = canonicalReference(reference);
       const { holders, isOneAway } = await holdersOf(name).catch((error: unknown) => {

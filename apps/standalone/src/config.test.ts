@@ -22,6 +22,7 @@ describe("readStandaloneConfig()", () => {
   test("lets flags win over the environment", () => {
     const config = read(["--host", "127.0.0.1", "--port", "8100"], { HOST: "::", PORT: "9" });
     expect(config).toMatchObject({ HOST: "127.0.0.1", PORT: 8100 });
+    expect(read([], { HOST: "::", PORT: "9" })).toMatchObject({ HOST: "::", PORT: 9 });
   });
 
   test.each(["API_KEYS", "ALLHANDS_API_KEY", "OPENHANDS_API_KEY", "SANDBOX_API_KEY"])(

@@ -1,23 +1,30 @@
-import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseApiKeys } from "@remote-runtime/server";
 import { expect, test } from "vitest";
-import { keptApiKey, keptReplicaId, makeDataDir } from "./data-dir.ts";
+import { keptApiKeys, keptReplicaId, makeDataDir } from "./data-dir.ts";
 import { greeting } from "./greeting.ts";
 
-test("keptApiKey() makes a key once, readable for its owner only, and finds it again", async () => {
+test("keptApiKeys() makes a key once, readable for its owner only, and finds it again", async () => {
   const folder = await mkdtemp(join(tmpdir(), "standalone-"));
   try {
     makeDataDir(join(folder, "data"));
-    const first = await keptApiKey(join(folder, "data"));
-    expect(first.key).toMatch(/^[\w-]{32}$/);
-    expect(await keptApiKey(join(folder, "data"))).toEqual(first);
+    const first = await keptApiKeys(join(folder, "data"));
+    const key = first[0]?.key ?? "";
+    expect(key).toMatch(/^[\w-]{32}$/);
+    expect(await keptApiKeys(join(folder, "data"))).toEqual(first);
+    // The owner that the same key has when it is given.
+    expect(parseApiKeys(key)).toEqual({ kind: "entries", entries: first });
     const path = join(folder, "data", "api-key");
-    expect(await readFile(path, "utf8")).toBe(`${first.key}\n`);
+    expect(await readFile(path, "utf8")).toBe(`${key}\n`);
     const replicaId = await keptReplicaId(join(folder, "data"));
     expect(replicaId).toMatch(/^local-[0-9a-f]{8}$/);
     expect(await keptReplicaId(join(folder, "data"))).toBe(replicaId);
     expect((await stat(path)).mode & 0o777).toBe(0o600);
+    await writeFile(path, "ü x\n");
+    const refused = keptApiKeys(join(folder, "data"));
+    await expect(refused).rejects.toThrow(/api-key: entry 1 has a key with blanks/);
   } finally {
     await rm(folder, { recursive: true });
   }

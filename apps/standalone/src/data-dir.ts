@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { ConfigError, type ApiKey } from "@remote-runtime/server";
+import { ConfigError, parseApiKeys, type ApiKey } from "@remote-runtime/server";
 
 /** Makes the folder, for this user only, with those above it. Throws ConfigError when that cannot be done. */
 export function makeDataDir(folder: string): void {
@@ -25,12 +25,16 @@ function notWritable(folder: string, error: unknown): ConfigError {
   return new ConfigError([`DATA_DIR=${folder} cannot be written to (${reason})`], { cause: error });
 }
 
-/** The key of earlier runs in `folder`, or a new one, kept there for this user only. */
-export async function keptApiKey(folder: string): Promise<ApiKey> {
-  return {
-    name: "local",
-    key: await kept(folder, "api-key", () => randomBytes(24).toString("base64url")),
-  };
+/**
+ * The key of earlier runs in `folder`, or a new one, kept there for this user only. Read as API_KEYS is: given there, or by a
+ * client's own variable, the same key has the same owner. Throws ConfigError where the file has no key.
+ */
+export async function keptApiKeys(folder: string): Promise<ApiKey[]> {
+  const text = await kept(folder, "api-key", () => randomBytes(24).toString("base64url"));
+  const result = parseApiKeys(text);
+  if (result.kind === "entries") return result.entries;
+  const path = join(folder, "api-key");
+  throw new ConfigError(result.problems.map((problem) => `${path}: ${problem}; remove it`));
 }
 
 /** The id by which this server knows its own sandboxes again; another server on the same engine has another one. */

@@ -17,7 +17,7 @@ import {
   type Shutdown,
 } from "@remote-runtime/server";
 import manifest from "../package.json" with { type: "json" };
-import { keptApiKey, keptReplicaId, makeDataDir } from "./data-dir.ts";
+import { keptApiKeys, keptReplicaId, makeDataDir } from "./data-dir.ts";
 import { greeting } from "./greeting.ts";
 import { ignoredSettings, readStandaloneConfig, USAGE, type StandaloneConfig } from "./config.ts";
 
@@ -44,7 +44,7 @@ async function main(): Promise<void> {
   const ignored = ignoredSettings(process.env, [...gatewayNames, ...replicaNames]);
   if (ignored !== undefined) log.warn(ignored);
   makeDataDir(config.DATA_DIR);
-  const keys = config.API_KEYS ?? [await keptApiKey(config.DATA_DIR)];
+  const keys = config.API_KEYS ?? (await keptApiKeys(config.DATA_DIR));
   const replicaId = config.REPLICA_ID ?? (await keptReplicaId(config.DATA_DIR));
   const registry = openRegistry(config.DATA_DIR);
   try {
@@ -119,6 +119,8 @@ async function serve({ config, log, shutdown, registry, keys, replicaId }: Parts
   await gateway.refresh();
   joined.resolve();
   const running = [replica.run(shutdown.signal), gateway.run(shutdown.signal)];
+  // Whoever reads it may be gone, as after `npm start | head`: that is no reason to end.
+  process.stdout.on("error", () => undefined);
   process.stdout.write(
     greeting({ url: server.url, key: keys[0]?.key ?? "", ownKey: config.API_KEYS === undefined }),
   );

@@ -230,6 +230,20 @@ describe("within()", () => {
     expect([await one.done, two.runs()]).toEqual(["one", 2]);
   });
 
+  test("refuses what was given up and has no patience, whatever else still runs", async () => {
+    const { pull } = bench();
+    const one = pull("pull of one", 600);
+    await settle();
+    const two = pull("copy of two", 395, { patienceMs: 0 });
+    await expect(two.done).rejects.toMatchObject({
+      code: "disk_full",
+      message: expect.stringMatching(/^copy of two: given up before it was whole/),
+    });
+    expect([two.runs(), two.waits]).toEqual([1, []]);
+    one.end();
+    expect(await one.done).toBe("pull of one");
+  });
+
   test("lets a prefetch go up to the high mark, at the cost of others than prefetches have brought", async () => {
     const { disk, prefetched, pull } = bench();
     disk.add("a:1", 400);

@@ -264,6 +264,7 @@ export function createDiskGuard(options: DiskGuardOptions): DiskGuard {
         if (task.isAccompanied || (await hasMadeRoom(task))) continue;
         return refuse(task);
       }
+      if (use.patienceMs === 0) return refuse(task);
       onWait("waiting for other pulls and builds to end, as the engine's disk is almost full");
       const others = Promise.all([...running].map((other) => other.ended.promise));
       await outOfTurn(() => Promise.race([others.then(() => undefined), whenAborted(use)]));

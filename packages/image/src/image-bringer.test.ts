@@ -1,6 +1,6 @@
 import { ServiceError } from "@remote-runtime/protocol";
 import { expect, test } from "vitest";
-import type { EngineImage } from "./image-engine.ts";
+import type { EngineImage, PulledElsewhere, PullRequest } from "./image-engine.ts";
 import { createImageBringer } from "./image-bringer.ts";
 import { RegistryAwayError } from "./registry-away-error.ts";
 import type { CopyOutcome } from "./siblings.ts";
@@ -10,7 +10,11 @@ const { signal } = new AbortController();
 const DIGEST = `sha256:${"0".repeat(64)}`;
 
 /** Sources that have these names, or fail with these errors; all else they do not have. */
-function fixture(answers: Record<string, "yes" | Error>, copied: CopyOutcome = "none") {
+function fixture(
+  answers: Record<string, "yes" | Error>,
+  copied: CopyOutcome = "none",
+  elsewhere?: PulledElsewhere,
+) {
   const asked: string[] = [];
   const named: string[] = [];
   const held: string[] = [];
@@ -39,13 +43,21 @@ function fixture(answers: Record<string, "yes" | Error>, copied: CopyOutcome = "
         return copied;
       },
     },
+    shared: {
+      async run(_reference, mayWait, pull) {
+        asked.push("others");
+        if (elsewhere && mayWait) return elsewhere;
+        await pull();
+        return undefined;
+      },
+    },
     folder: "r.test/team",
     mirrors: [{ registry: "docker.io", folder: "m.test" }],
     markDigests: async (reference, digests) => void marked.push([reference, ...digests]),
     log: { warn: quiet },
   });
-  const pull = (reference: string, fresh?: boolean) =>
-    bringer.pull(reference, quiet, signal, fresh);
+  const pull = (reference: string, request?: PullRequest) =>
+    bringer.pull(reference, quiet, signal, request);
   return { pull, asked, named, held, marked, bringer };
 }
 
@@ -80,7 +92,25 @@ test("pull() goes on to other engines and then to the image's own registry", asy
   const away = new RegistryAwayError("no route to host");
   const { pull, asked } = fixture({ "m.test/library/python:3": away, "python:3": "yes" });
   await pull("python:3");
-  expect(asked).toEqual(["m.test/library/python:3", "siblings", "python:3"]);
+  expect(asked).toEqual(["m.test/library/python:3", "siblings", "others", "python:3"]);
+});
+
+test("pull() says that another engine asks the public registry, and asks it itself for who may not wait", async () => {
+  const elsewhere = { wait: async () => undefined };
+  const { pull, asked } = fixture({ "python:3": "yes" }, "none", elsewhere);
+  expect(await pull("python:3", { mayWait: true })).toBe(elsewhere);
+  expect(asked).toEqual(["m.test/library/python:3", "siblings", "others"]);
+  expect(await pull("python:3")).toBeUndefined();
+  expect(asked.at(-1)).toBe("python:3");
+});
+
+test("pull() takes what is to be fresh, has a digest or is this deployment's own, whoever else does", async () => {
+  const name = `python@${DIGEST}`;
+  const yes = "yes";
+  const { pull, asked } = fixture({ "python:3": yes, [name]: yes, "r.test/team/a:1": yes });
+  await pull("python:3", { fresh: true, mayWait: true });
+  for (const other of [name, "r.test/team/a:1"]) await pull(other, { mayWait: true });
+  expect(asked).not.toContain("others");
 });
 
 test("pull() ends with a copy, and asks no public registry then", async () => {
@@ -117,7 +147,7 @@ test("pull() may be tried again when other engines are busy and the image's own 
   const full = new ServiceError("disk_full", "no space left on device");
   await expect(fixture({ "python:3": full }, "busy").pull("python:3")).rejects.toBe(full);
   // The registry has the last word for one that wants what it has now.
-  await expect(fixture({}, "busy").pull("python:3", true)).rejects.toMatchObject({
+  await expect(fixture({}, "busy").pull("python:3", { fresh: true })).rejects.toMatchObject({
     code: "not_found",
   });
 });

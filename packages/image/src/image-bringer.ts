@@ -1,16 +1,18 @@
 import { ServiceError } from "@remote-runtime/protocol";
 import { canonicalReference } from "./canonical-reference.ts";
 import { digestsIn, type MarkDigests } from "./digest-mark.ts";
-import type { ImageEngine, OnPullProgress } from "./image-engine.ts";
+import type { ImageEngine, OnPullProgress, PulledElsewhere, PullRequest } from "./image-engine.ts";
 import { imageSources, type ImageSource } from "./image-sources.ts";
 import type { MirrorEngine } from "./mirror-engine.ts";
 import { mirrored, originsOf, type Mirror } from "./mirror.ts";
 import { RegistryAwayError } from "./registry-away-error.ts";
+import type { SharedPulls } from "./shared-pulls.ts";
 import type { CopyOutcome, Siblings } from "./siblings.ts";
 
 export type ImageBringerOptions = {
   engine: ImageEngine & MirrorEngine;
-  siblings: Siblings;
+  siblings: Pick<Siblings, "copy">;
+  shared: SharedPulls;
   /** Where this deployment pushes its builds. */
   folder: string | undefined;
   mirrors: readonly Mirror[];
@@ -21,21 +23,28 @@ export type ImageBringerOptions = {
 /**
  * The engine, with a `pull` that tries every source of the image in turn (`imageSources`): when none gives it, the error is
  * the one of the image's own registry, or RegistryAwayError when that does not have it and another replica may give it
- * later. What came from a mirror by its digest is found under its own name as well.
+ * later. With `mayWait` it says so where another engine asks that registry. What came from a mirror by its digest is found
+ * under its own name as well.
  */
 export function createImageBringer(options: ImageBringerOptions): ImageEngine {
-  const { engine, siblings, folder, mirrors, markDigests, log } = options;
+  const { engine, siblings, shared, folder, mirrors, markDigests, log } = options;
 
   async function bring(
     source: ImageSource,
     reference: string,
     onProgress: OnPullProgress,
     signal: AbortSignal,
-  ): Promise<CopyOutcome> {
+    mayWait: boolean,
+  ): Promise<CopyOutcome | PulledElsewhere> {
     switch (source.kind) {
-      case "registry":
-        await engine.pull(reference, onProgress, signal);
-        return "copied";
+      case "registry": {
+        const pull = async (): Promise<void> =>
+          void (await engine.pull(reference, onProgress, signal));
+        const elsewhere = source.isShared
+          ? await shared.run(reference, mayWait, pull)
+          : await pull();
+        return elsewhere ?? "copied";
+      }
       case "siblings":
         return siblings.copy(reference, onProgress, signal);
       case "mirror":
@@ -85,7 +94,12 @@ export function createImageBringer(options: ImageBringerOptions): ImageEngine {
       });
     },
 
-    async pull(reference, onProgress, signal, fresh = false) {
+    async pull(
+      reference,
+      onProgress,
+      signal,
+      { fresh = false, mayWait = false }: PullRequest = {},
+    ) {
       let own: unknown;
       let isBusy = false;
       for (const source of imageSources(canonicalReference(reference), {
@@ -94,8 +108,9 @@ export function createImageBringer(options: ImageBringerOptions): ImageEngine {
         fresh,
       })) {
         try {
-          const outcome = await bring(source, reference, onProgress, signal);
-          if (outcome === "copied") return;
+          const outcome = await bring(source, reference, onProgress, signal, mayWait);
+          if (outcome === "copied") return undefined;
+          if (typeof outcome === "object") return outcome;
           isBusy ||= outcome === "busy";
         } catch (error) {
           if (signal.aborted) throw error;

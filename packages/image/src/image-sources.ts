@@ -2,9 +2,12 @@ import { isBelow } from "./publisher.ts";
 import type { Mirror } from "./mirror.ts";
 import { mirrored } from "./mirror.ts";
 
-/** Where an image can be had: from its own registry, under another name from a mirror of it, from other replicas' engines. */
+/**
+ * Where an image can be had: from its own registry, under another name from a mirror of it, from other replicas' engines.
+ * With `isShared`, one engine at a time asks its own registry, and the others wait for a copy of what it gets.
+ */
 export type ImageSource =
-  | { kind: "registry" }
+  | { kind: "registry"; isShared: boolean }
   | { kind: "mirror"; reference: string }
   | { kind: "siblings" };
 
@@ -20,13 +23,15 @@ export function imageSources(
     fresh,
   }: { folder: string | undefined; mirrors: readonly Mirror[]; fresh: boolean },
 ): ImageSource[] {
-  const registry: ImageSource = { kind: "registry" };
   // Under a digest an archive cannot name an image.
-  const siblings: ImageSource[] = fresh || name.includes("@") ? [] : [{ kind: "siblings" }];
-  if (folder !== undefined && isBelow(name, folder)) return [registry, ...siblings];
+  const isCopied = !fresh && !name.includes("@");
+  const siblings: ImageSource[] = isCopied ? [{ kind: "siblings" }] : [];
+  if (folder !== undefined && isBelow(name, folder)) {
+    return [{ kind: "registry", isShared: false }, ...siblings];
+  }
   const near = mirrored(name, mirrors).map((reference): ImageSource => ({
     kind: "mirror",
     reference,
   }));
-  return [...near, ...siblings, registry];
+  return [...near, ...siblings, { kind: "registry", isShared: isCopied }];
 }

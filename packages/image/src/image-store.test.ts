@@ -1,5 +1,5 @@
 import { ServiceError } from "@remote-runtime/protocol";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { EngineImage, ImageEngine } from "./image-engine.ts";
 import { createImageStore } from "./image-store.ts";
 
@@ -80,6 +80,41 @@ describe("fetch()", () => {
     await expect(store.fetch("a:1", "IfNotPresent", quiet, signal)).rejects.toMatchObject({
       code: "unavailable",
     });
+  });
+
+  test("waits out of turn for what another engine pulls, and asks for it again then", async () => {
+    const { engine } = engineWith();
+    const copied = Promise.withResolvers<void>();
+    const asked: string[] = [];
+    const wait = vi.fn(async (onProgress: (text: string) => void) => {
+      onProgress("replica r2 pulls it");
+      await copied.promise;
+    });
+    const pull: ImageEngine["pull"] = async (reference, onProgress, stop, request) => {
+      asked.push(reference);
+      if (reference === "a:1" && request?.mayWait && wait.mock.calls.length === 0) return { wait };
+      return engine.pull(reference, onProgress, stop, request);
+    };
+    const store = createImageStore({ engine: { ...engine, pull }, maxPulls: () => 1 });
+    const progress = vi.fn<(text: string) => void>();
+    const fetched = store.fetch("a:1", "IfNotPresent", progress, signal);
+    await vi.waitUntil(() => wait.mock.calls.length === 1);
+    await store.fetch("b:1", "IfNotPresent", quiet, signal);
+    expect(store.pulling()).toEqual(["docker.io/library/a:1"]);
+    copied.resolve();
+    expect((await fetched).id).toBe("sha256:pulled");
+    expect(asked).toEqual(["a:1", "b:1", "a:1"]);
+    expect(progress).toHaveBeenCalledWith("replica r2 pulls it", undefined);
+  });
+
+  test("waits for three engines that bring nothing, and then for none", async () => {
+    const { engine } = engineWith();
+    const wait = vi.fn(async () => undefined);
+    const pull: ImageEngine["pull"] = async (reference, onProgress, stop, request) =>
+      request?.mayWait ? { wait } : engine.pull(reference, onProgress, stop, request);
+    const store = createImageStore({ engine: { ...engine, pull } });
+    expect((await store.fetch("a:1", "IfNotPresent", quiet, signal)).id).toBe("sha256:pulled");
+    expect(wait).toHaveBeenCalledTimes(3);
   });
 });
 

@@ -37,6 +37,9 @@ export interface ImageStore {
   refresh(): Promise<void>;
 }
 
+/** So often it is waited for an engine that pulls an image, as the one before has failed or takes too long. */
+const MOST_WAITS = 3;
+
 /** Knows which images an engine holds and brings missing ones, `maxPulls` (default 3) at a time. */
 export function createImageStore({
   engine,
@@ -118,7 +121,14 @@ export function createImageStore({
     const name = canonicalReference(reference);
     const before = await engine.image(reference);
     const use = { what: `pull of ${reference}`, name, onWait: onProgress, signal, ...turn };
-    await disk.within(use, (aborting) => engine.pull(reference, onProgress, aborting, fresh));
+    for (let waits = 0; ; waits += 1) {
+      const request = { fresh, mayWait: waits < MOST_WAITS };
+      const elsewhere = await disk.within(use, (aborting) =>
+        engine.pull(reference, onProgress, aborting, request),
+      );
+      if (!elsewhere) break;
+      await turn.outOfTurn(() => elsewhere.wait(onProgress, signal));
+    }
     const image = await engine.image(reference);
     if (image && image.id !== before?.id) await disk.brought(reference, image);
   }

@@ -26,11 +26,13 @@ export { createInjectStore, type InjectStore, type Injection } from "./inject-st
 export type { Mirror } from "./mirror.ts";
 export type { MirrorEngine } from "./mirror-engine.ts";
 export { createPrefetches, type Prefetches, type PrefetchView } from "./prefetches.ts";
+export type { PullLeases } from "./pull-leases.ts";
 export { createPublishedImages, type PublishedImages } from "./published-images.ts";
 export { createPublisher, type Publisher } from "./publisher.ts";
 export type { RegistryEngine } from "./registry-engine.ts";
 export { createRecent } from "./recent.ts";
 export { RegistryAwayError } from "./registry-away-error.ts";
+export { createSharedPulls, type SharedPulls } from "./shared-pulls.ts";
 export {
   inspectBuildContext,
   type BuildContext,

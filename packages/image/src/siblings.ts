@@ -5,6 +5,8 @@ export type CopyOutcome = "copied" | "none" | "busy";
 
 /** The other replicas whose engines hold images that this one's lacks. */
 export interface Siblings {
+  /** Whether one of them that answers has the image. Throws `unavailable` where that is not known. */
+  have(reference: string): Promise<boolean>;
   /**
    * Copies an image over from one of them, under its name. Throws `unavailable` when
    * `signal` aborts.

@@ -1,5 +1,5 @@
 import type { Member } from "./fleet.ts";
-import { type Placing, type Scene, sceneOf } from "./scene.ts";
+import { type Placing, Scene } from "./scene.ts";
 
 export type Why =
   /** Its group goes there. */
@@ -26,7 +26,7 @@ export type Decision = {
 /** Finds a replica, with the reason; `undefined` when there is none. */
 export function decide(placing: Placing): Decision | undefined {
   const { fleet } = placing;
-  const scene = sceneOf(placing);
+  const scene = new Scene(placing);
   const { replicaId } = scene.group;
 
   const known = replicaId === undefined ? undefined : fleet.member(replicaId);
@@ -45,10 +45,14 @@ type Found = { why: Why; chosen: Member };
 function search(scene: Scene): Found | undefined {
   const { members, group } = scene;
   const [home] = members;
-  const holders = scene.holders();
-  let [pulling, first, calm]: (Member | undefined)[] = [];
+  let holders: ReadonlySet<string> | undefined;
+  let pulling: Member | undefined;
+  let first: Member | undefined;
+  let calm: Member | undefined;
   let calmest = 1;
   for (const member of members) {
+    // Most images are at home, and then it need not be known who else has them.
+    if (member !== home) holders ??= scene.holders();
     const holding = holders?.has(member.id) === false ? "nothing" : scene.holding(member);
     const load = scene.expectedLoad(member) + group.remaining;
     const fullness = load / scene.mean(member);
@@ -60,7 +64,8 @@ function search(scene: Scene): Found | undefined {
     first ??= member;
     // What goes to one that is nearly full would soon push the images away that are at home there.
     if (member !== home && (calm ? fullness < calmest : fullness <= 1)) {
-      [calm, calmest] = [member, fullness];
+      calm = member;
+      calmest = fullness;
     }
   }
   if (pulling) return { why: "pull", chosen: pulling };

@@ -1,7 +1,8 @@
+import { chooseAlone } from "./choose-alone.ts";
 import { type ChoiceKind, kindOf } from "./choose.ts";
 import { type Decision, decide } from "./decide.ts";
 import type { Holding, Member } from "./fleet.ts";
-import type { Placing, Scene } from "./scene.ts";
+import { type Placing, Scene } from "./scene.ts";
 
 export type Explanation = {
   kind: ChoiceKind;
@@ -22,19 +23,40 @@ export type Explanation = {
 export function explain(placing: Placing): Explanation | undefined {
   const decision = decide(placing);
   if (!decision) return undefined;
-  const { chosen, scene } = decision;
   return {
     kind: kindOf(decision),
-    replicaId: chosen.id,
+    replicaId: decision.chosen.id,
     reason: `${capitalized(reasonOf(decision))}.`,
-    candidates: scene.members.map((member) => ({
-      replicaId: member.id,
-      holds: scene.holding(member),
-      load: member.load,
-      softLimit: scene.limits(member).soft,
-      hardLimit: scene.limits(member).hard,
-    })),
+    candidates: candidatesOf(decision.scene),
   };
+}
+
+/** What `chooseAlone` answers for a nameless session, and why. */
+export function explainAlone(placing: Placing): Explanation | undefined {
+  const choice = chooseAlone(placing, "");
+  if (!choice) return undefined;
+  const candidates = candidatesOf(new Scene(placing));
+  const holders = candidates.filter(({ holds }) => holds === "image");
+  const ids = holders.map(({ replicaId }) => replicaId).join(", ");
+  const { replicaId } = choice;
+  const alone = "the registry is away, so that loads and groups have no say, and";
+  const reasons = {
+    none: `${alone} ${replicaId} is the image's home`,
+    one: `${alone} ${replicaId} has the image`,
+    many: `${alone} each session goes by its id to one of those that have the image: ${ids}`,
+  };
+  const count = holders.length === 0 ? "none" : holders.length === 1 ? "one" : "many";
+  return { ...choice, reason: `${capitalized(reasons[count])}.`, candidates };
+}
+
+function candidatesOf(scene: Scene): Explanation["candidates"] {
+  return scene.members.map((member) => ({
+    replicaId: member.id,
+    holds: scene.holding(member),
+    load: member.load,
+    softLimit: scene.limits(member).soft,
+    hardLimit: scene.limits(member).hard,
+  }));
 }
 
 function reasonOf({ why, chosen, left, scene }: Decision): string {

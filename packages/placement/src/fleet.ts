@@ -46,7 +46,7 @@ export type FleetOptions = {
    * Ids of all for which `holding` is not `nothing`, and maybe of others, so that not every one has to be asked. Default:
    * every one is asked.
    */
-  holders?: ((image: string) => Iterable<string>) | undefined;
+  holders?: ((image: string) => readonly string[]) | undefined;
 };
 
 /** Takes time in proportion to the number of replicas, whatever they hold. */
@@ -100,7 +100,8 @@ export function createFleet({ replicas, ring, holding, holders }: FleetOptions):
     },
     holders(image) {
       if (!holders) return undefined;
-      const ids = [...holders(image)];
+      const ids = holders(image);
+      if (neighbours.size === 0) return new Set(ids);
       return new Set([...ids, ...ids.flatMap((id) => neighbours.get(id) ?? [])]);
     },
     setLoad(replicaId, load) {

@@ -2,7 +2,7 @@ export { chooseAlone } from "./choose-alone.ts";
 export { choose, type Choice, type ChoiceKind } from "./choose.ts";
 export type { Placing } from "./scene.ts";
 export { shareEngines } from "./engine-share.ts";
-export { explain, type Explanation } from "./explain.ts";
+export { explain, explainAlone, type Explanation } from "./explain.ts";
 export { homeHas } from "./home-has.ts";
 export {
   createFleet,

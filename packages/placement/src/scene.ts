@@ -22,27 +22,6 @@ export type Placing = {
   bounds?: Bounds | undefined;
 };
 
-/** What a choice is made from. Each number is worked out when it is asked for: most choices look at one replica only. */
-export interface Scene {
-  /** Those that may be taken, home first. Without the draining ones the next in the ring's order becomes the home. */
-  readonly members: readonly Member[];
-  readonly group: GroupHint;
-  holding(member: Member): Holding;
-  /** Nobody else holds or pulls the image. `undefined`: it may be any. */
-  holders(): ReadonlySet<string> | undefined;
-  /** What it has, and the starts of other groups that are expected there. */
-  expectedLoad(member: Member): number;
-  /** Its share, by weight, of what there usually is. */
-  mean(member: Member): number;
-  limits(member: Member): Limits;
-  /** Starts that may come to it before it is at its soft limit. */
-  room(member: Member): number;
-  /** Whether the group, whose image nobody has, would take a place there that what it has most likely comes for yet. */
-  keepsRoom(member: Member): boolean;
-  /** Its share, by weight, of FREE_RUNTIMES for each replica. */
-  freeShare(member: Member): number;
-}
-
 /** An image that is pulled again is as bad as two groups that leave their home for nothing. */
 const PULLS_FOR_LEAVING = 0.5;
 
@@ -58,49 +37,87 @@ const NO_GROUP: GroupHint = {
   reservedTotal: 0,
 };
 
-export function sceneOf(placing: Placing): Scene {
-  const { image, fleet, group = NO_GROUP, bounds = DEFAULT_BOUNDS } = placing;
-  const { members, load, weight } = openTo(placing);
-  const total = load + group.reservedTotal + group.remaining;
-  // At the beginning of a step there is little yet: what there usually is says how much a replica will have to take.
-  const most = Math.max(total, group.usualTotal);
-  const mean = (member: Member): number => (most * member.weight) / weight;
-  const expectedLoad = (member: Member): number => member.load + group.reserved(member.id);
-  const freeShare = (member: Member): number =>
-    (FREE_RUNTIMES * members.length * member.weight) / weight;
-  const limits = (member: Member): Limits =>
-    limitsOf({
-      mean: mean(member),
-      freeShare: freeShare(member),
-      groupSize: group.usualSize,
-      bounds,
-    });
-  const room = (member: Member): number =>
-    limits(member).soft + toleranceOf(group.usualSize) - expectedLoad(member);
+/**
+ * What a choice is made from. Each number is worked out when it is asked for: most choices look at one replica only. A class,
+ * as one is made for each question: closures would be most of what that costs.
+ */
+export class Scene {
+  /** Those that may be taken, home first. Without the draining ones the next in the ring's order becomes the home. */
+  readonly members: readonly Member[];
+  readonly group: GroupHint;
+  readonly #image: string;
+  readonly #fleet: Fleet;
+  readonly #bounds: Bounds;
+  readonly #weight: number;
+  readonly #total: number;
+  readonly #most: number;
 
-  return {
-    members,
-    group,
-    holding: ({ id }) => fleet.holding(id, image),
-    holders: () => fleet.holders(image),
-    expectedLoad,
-    mean,
-    freeShare,
-    limits,
-    room,
-    keepsRoom(member) {
-      const { usualSize, foundShare } = group;
-      if (foundShare === 0) return false;
-      const least = Math.floor(room(member) / usualSize);
-      const probability = member.weight / weight;
-      const count = (most - total) / usualSize;
-      const lost = atLeast({ least, count, probability: probability * foundShare });
-      if (lost === 0) return false;
-      // Where as many come anyway, one of them would have had to leave in its stead.
-      const isForNothing = 1 - atLeast({ least, count, probability });
-      return lost > PULLS_FOR_LEAVING * isForNothing;
-    },
-  };
+  constructor(placing: Placing) {
+    const { image, fleet, group = NO_GROUP, bounds = DEFAULT_BOUNDS } = placing;
+    const { members, load, weight } = openTo(placing);
+    this.members = members;
+    this.group = group;
+    this.#image = image;
+    this.#fleet = fleet;
+    this.#bounds = bounds;
+    this.#weight = weight;
+    this.#total = load + group.reservedTotal + group.remaining;
+    // At the beginning of a step there is little yet: what there usually is says how much a replica will have to take.
+    this.#most = Math.max(this.#total, group.usualTotal);
+  }
+
+  holding({ id }: Member): Holding {
+    return this.#fleet.holding(id, this.#image);
+  }
+
+  /** Nobody else holds or pulls the image. `undefined`: it may be any. */
+  holders(): ReadonlySet<string> | undefined {
+    return this.#fleet.holders(this.#image);
+  }
+
+  /** What it has, and the starts of other groups that are expected there. */
+  expectedLoad({ load, id }: Member): number {
+    return load + this.group.reserved(id);
+  }
+
+  /** Its share, by weight, of what there usually is. */
+  mean({ weight }: Member): number {
+    return (this.#most * weight) / this.#weight;
+  }
+
+  limits(member: Member): Limits {
+    return limitsOf({
+      mean: this.mean(member),
+      freeShare: this.freeShare(member),
+      groupSize: this.group.usualSize,
+      bounds: this.#bounds,
+    });
+  }
+
+  /** Starts that may come to it before it is at its soft limit. */
+  room(member: Member): number {
+    const { soft } = this.limits(member);
+    return soft + toleranceOf(this.group.usualSize) - this.expectedLoad(member);
+  }
+
+  /** Whether the group, whose image nobody has, would take a place there that what it has most likely comes for yet. */
+  keepsRoom(member: Member): boolean {
+    const { usualSize, foundShare } = this.group;
+    if (foundShare === 0) return false;
+    const least = Math.floor(this.room(member) / usualSize);
+    const probability = member.weight / this.#weight;
+    const count = (this.#most - this.#total) / usualSize;
+    const lost = atLeast({ least, count, probability: probability * foundShare });
+    if (lost === 0) return false;
+    // Where as many come anyway, one of them would have had to leave in its stead.
+    const isForNothing = 1 - atLeast({ least, count, probability });
+    return lost > PULLS_FOR_LEAVING * isForNothing;
+  }
+
+  /** Its share, by weight, of FREE_RUNTIMES for each replica. */
+  freeShare({ weight }: Member): number {
+    return (FREE_RUNTIMES * this.members.length * weight) / this.#weight;
+  }
 }
 
 /** The replicas that may be taken, home first, with their load and weight: none that drains while another of them does not. */

@@ -26,6 +26,7 @@ describe("describeIssues()", () => {
       { a: ["x", 1] },
       "a[1]: expected a string, got a number",
     ],
+    [z.object({ a: z.int() }), { a: 1e308 }, "a: is more than 9007199254740991"],
     [z.object({ a: z.literal("x") }), { a: "y" }, "a: expected one of x"],
     [z.object({ a: z.array(z.string()).max(1) }), { a: ["", ""] }, "a: has more than 1 entries"],
     [

@@ -58,6 +58,9 @@ function nameOf(path: readonly PropertyKey[]): string {
     .replace(/^\./, "");
 }
 
+/** What zod calls the limits of numbers. */
+const NUMBERS: ReadonlySet<string> = new Set(["number", "int"]);
+
 function problemOf(issue: Issue): string {
   if (!isStandard(issue)) return issue.message;
   switch (issue.code) {
@@ -73,9 +76,9 @@ function problemOf(issue: Issue): string {
     case "invalid_value":
       return `expected one of ${issue.values.map(String).join(", ")}`;
     case "too_big":
-      return issue.origin === "number" ? `is more than ${issue.maximum}` : tooLong(issue);
+      return NUMBERS.has(issue.origin) ? `is more than ${issue.maximum}` : tooLong(issue);
     case "too_small":
-      return issue.origin === "number" ? `is less than ${issue.minimum}` : "is empty";
+      return NUMBERS.has(issue.origin) ? `is less than ${issue.minimum}` : "is empty";
     default:
       return issue.message;
   }

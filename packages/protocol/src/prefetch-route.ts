@@ -76,7 +76,7 @@ export const PrefetchPlan = z.object({
   /** Missing ones of which nobody knows the size. */
   unknown_sizes: count,
   /** What the disk of its engine takes before images have to go, below DISK_HIGH_PERCENT; null where it does not say. */
-  free_bytes: z.number().nullable(),
+  room_bytes: z.number().nullable(),
   /** Whether all that its engine lacks finds room, by what is known. Layers that images share count for each of them. */
   fits: z.enum(["yes", "no", "unknown"]),
 });

@@ -5,6 +5,7 @@ import { describeChangeContract } from "./contract-changes.ts";
 import { describeInventoryContract } from "./contract-inventory.ts";
 import { describePinContract } from "./contract-pins.ts";
 import { describePresenceContract } from "./contract-presence.ts";
+import { describePullLeaseContract } from "./contract-pull-leases.ts";
 import { describeRecordContract } from "./contract-records.ts";
 import { exampleImages, exampleRecord, exampleReplica } from "./example.ts";
 import type { HeldImage } from "./image-inventory.ts";
@@ -23,6 +24,7 @@ export function describeRegistryContract(name: string, make: () => Promise<Regis
     describeInventoryContract(make);
     describeChangeContract(make);
     describePinContract(make);
+    describePullLeaseContract(make);
     describeSessions(make);
     describeRecordContract(make);
     describeForeignEntries(make);

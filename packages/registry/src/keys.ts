@@ -15,6 +15,8 @@ export interface Keys {
   record: (runtimeId: string) => string;
   /** The id of the replica that the starts of the image go to, as plain text; expires. */
   group: (image: string) => string;
+  /** The id of the engine that pulls the image for all, as plain text; expires. */
+  pull: (image: string) => string;
   /** Sorted set: replica ids by the time (ms) when their entry expires. */
   readonly replicaIndex: string;
   /** Sorted set: runtime ids by the time (ms) when their record expires; infinite where they are live. */
@@ -42,6 +44,7 @@ export function createKeys(options: { prefix: string; db: number }): Keys {
     session: ({ owner, sessionId }) => `${prefix}session:${JSON.stringify([owner, sessionId])}`,
     record: (runtimeId) => `${prefix}runtime:${runtimeId}`,
     group: (image) => `${prefix}group:${image}`,
+    pull: (image) => `${prefix}pull:${image}`,
     replicaIndex: `${prefix}replicas`,
     recordIndex: (replicaId) => `${prefix}runtimes:${replicaId}`,
     engineIndex: (engineId) => `${prefix}engine:${engineId}`,

@@ -7,6 +7,8 @@ export interface MemoryEntries {
   get(id: string): MemoryEntry | undefined;
   set(id: string, entry: MemoryEntry): void;
   delete(id: string): boolean;
+  /** Drops all that have expired. */
+  sweep(): void;
   /** Those that have not expired, sorted. */
   ids(): string[];
 }
@@ -23,6 +25,7 @@ export function createMemoryEntries(now: () => number): MemoryEntries {
     get,
     set: (id, entry) => void entries.set(id, entry),
     delete: (id) => entries.delete(id),
+    sweep: () => entries.forEach((_, id) => get(id)),
     ids: () => [...entries.keys()].filter((id) => get(id) !== undefined).toSorted(),
   };
 }

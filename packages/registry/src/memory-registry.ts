@@ -3,8 +3,10 @@ import { z } from "zod";
 import { createChangeListeners, type ChangeListeners } from "./change-listeners.ts";
 import { isStopped } from "./is-stopped.ts";
 import { createMemoryEntries } from "./memory-entries.ts";
+import { createMemoryLeases } from "./memory-leases.ts";
 import { memoryPins } from "./memory-pins.ts";
 import { memoryPresence } from "./memory-presence.ts";
+import { memoryPullLeases } from "./memory-pull-leases.ts";
 import { moveRecord } from "./move-record.ts";
 import { parseEntry } from "./parse-entry.ts";
 import { RuntimeRecord } from "./record.ts";
@@ -31,6 +33,7 @@ export function createMemoryRegistry(options: { now: () => number }): Registry {
     ...memoryPresence({ open, now, changes }),
     ...memoryPins({ open, changes }),
     ...groups({ open, now, changes }),
+    ...memoryPullLeases({ open, now }),
     ...records({ open, now, sessions }),
     claimSession: (key, runtimeId, replacing) =>
       open(() => sessions.claim(key, runtimeId, replacing)),
@@ -51,23 +54,18 @@ function groups(deps: {
   changes: ChangeListeners;
 }): Pick<Registry, "shareGroup" | "tellStarts"> {
   const { open, now, changes } = deps;
-  const holders = createMemoryEntries(now);
+  const leases = createMemoryLeases(now);
   return {
     shareGroup: (image, replicaId, ttlMs, replacing) =>
       open(() => {
-        const holder = holders.get(image)?.text;
-        const isFree = holder === undefined || holder === replacing || holder === replicaId;
-        if (!isFree) return holder;
-        holders.set(image, { text: replicaId, expiresAt: now() + ttlMs });
-        if (holder !== replicaId) changes.notify({ kind: "group", image, replicaId });
-        return replicaId;
+        const group = { name: image, wanted: replicaId, ttlMs, replacing };
+        const { holder, isNew } = leases.take(group);
+        if (isNew) changes.notify({ kind: "group", image, replicaId });
+        return holder;
       }),
     tellStarts: (gatewayId, starts, ttlMs) =>
       open(() => {
-        for (const { image } of starts) {
-          const holder = holders.get(image);
-          if (holder) holder.expiresAt = now() + ttlMs;
-        }
+        for (const { image } of starts) leases.prolong(image, ttlMs);
         if (starts.length > 0) changes.notify({ kind: "starts", gatewayId, starts });
       }),
   };

@@ -45,7 +45,14 @@ test("what does not parse is absent and stays as it is", async () => {
 test("what is of another type is absent, hinders nobody, and is replaced by what is written there", async () => {
   const { prefix, raw, registry } = open();
   const [session, images] = [{ owner: "alice", sessionId: "s" }, exampleImages(["a:1"])];
-  const places = ["replica:r1", "images:r1", `runtime:${A}`, 'session:["alice","s"]', "group:a:1"];
+  const places = [
+    "replica:r1",
+    "images:r1",
+    `runtime:${A}`,
+    'session:["alice","s"]',
+    "group:a:1",
+    "pull:a:1",
+  ];
   await registry.announce(exampleReplica("r1"), FOREVER_MS);
   await registry.announce(exampleReplica("r2"), FOREVER_MS);
   await registry.putRecord(exampleRecord(A));
@@ -63,6 +70,7 @@ test("what is of another type is absent, hinders nobody, and is replaced by what
   await registry.putRecord(exampleRecord(B, session), FOREVER_MS);
   await registry.withdraw("r1", exampleReplica("r1").instance);
   expect(await registry.changeInventory("r1", { added: images, removed: [] })).toBe(false);
+  await registry.releasePull("a:1", "engine-1");
   for (const place of places) expect(await raw.type(prefix + place)).toBe("list");
 
   expect(await registry.announce(exampleReplica("r1"), FOREVER_MS)).toBeUndefined();
@@ -70,6 +78,7 @@ test("what is of another type is absent, hinders nobody, and is replaced by what
   expect(await registry.putRecord(exampleRecord(A))).toBeUndefined();
   expect(await registry.claimSession(session, A)).toBe(A);
   expect(await registry.shareGroup("a:1", "r1", FOREVER_MS)).toBe("r1");
+  expect(await registry.leasePull("a:1", "engine-1", FOREVER_MS)).toBe("engine-1");
   expect(await replicaIds(registry)).toEqual(["r1", "r2"]);
   expect((await registry.inventory("r1"))?.images).toEqual(images);
   expect(await registry.record(A)).toEqual(exampleRecord(A));

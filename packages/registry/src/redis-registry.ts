@@ -46,6 +46,7 @@ export function createRedisRegistry(options: {
     ...redisPresence(link, keys, epoch),
     ...redisPins(link, keys, epoch),
     ...groups(link, keys),
+    ...pullLeases(link, keys),
     ...sessions(link, keys, epoch),
     ...redisRecords(link, keys),
     onChange(listener) {
@@ -66,8 +67,10 @@ function groups(link: RedisLink, keys: Keys): Pick<Registry, "shareGroup" | "tel
   return {
     shareGroup: (image, replicaId, ttlMs, replacing = "") =>
       link.call(async (redis) => {
-        const values = [image, replicaId, wholeMs(ttlMs), replacing, keys.changeChannel];
-        return z.string().parse(await redis.shareGroup(keys.group(image), ...values));
+        const change: Change = { kind: "group", image, replicaId };
+        const tell = [keys.changeChannel, JSON.stringify(change)];
+        const values = [replicaId, wholeMs(ttlMs), replacing, ...tell];
+        return z.string().parse(await redis.takeLease(keys.group(image), ...values));
       }),
     tellStarts: (gatewayId, starts, ttlMs) =>
       link.call(async (redis) => {
@@ -82,6 +85,19 @@ function groups(link: RedisLink, keys: Keys): Pick<Registry, "shareGroup" | "tel
         });
         await Promise.all([...prolonged, ...told]);
       }),
+  };
+}
+
+function pullLeases(link: RedisLink, keys: Keys): Pick<Registry, "leasePull" | "releasePull"> {
+  return {
+    leasePull: (image, engineId, ttlMs) =>
+      link.call(async (redis) => {
+        const values = [engineId, wholeMs(ttlMs), "", "", ""];
+        return z.string().parse(await redis.takeLease(keys.pull(image), ...values));
+      }),
+    async releasePull(image, engineId) {
+      await link.call((redis) => redis.releaseLease(keys.pull(image), engineId));
+    },
   };
 }
 

@@ -43,18 +43,27 @@ local isWished = ARGV[2] == 'true'
 if redis.call(isWished and 'SADD' or 'SREM', KEYS[1], ARGV[1]) == 0 and isWished then return end
 tell(ARGV[3], '{"kind":"drain","replicaId":' .. cjson.encode(ARGV[1]) .. ',"draining":' .. ARGV[2] .. '}')`,
   },
-  /** group | image, replica id, ttlMs, the replica to replace or '', channel → the replica that has it */
-  shareGroup: {
+  /**
+   * lease | the one that wants it, ttlMs, the holder to replace or '', channel, what is told there of a new holder or ''
+   * → the one that has it
+   */
+  takeLease: {
     numberOfKeys: 1,
     lua: `${TELL}${TEXT}
 local holder = text(KEYS[1])
-if holder == ARGV[2] then
-  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+if holder == ARGV[1] then
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
   return holder
 end
-if holder and holder ~= ARGV[4] then return holder end
-redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
-tell(ARGV[5], '{"kind":"group","image":' .. cjson.encode(ARGV[1]) .. ',"replicaId":' .. cjson.encode(ARGV[2]) .. '}')
-return ARGV[2]`,
+if holder and holder ~= ARGV[3] then return holder end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+if ARGV[5] ~= '' then tell(ARGV[4], ARGV[5]) end
+return ARGV[1]`,
+  },
+  /** lease | the one that gives it back, if it has it */
+  releaseLease: {
+    numberOfKeys: 1,
+    lua: `${TEXT}
+if text(KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end`,
   },
 } as const;

@@ -71,6 +71,13 @@ export interface Registry {
    */
   shareGroup(image: string, replicaId: string, ttlMs: number, replacing?: string): Promise<string>;
   /**
+   * Makes `engineId` the one that pulls the image for all engines, for `ttlMs`, unless another is that already. Returns
+   * which one is. For the one that is, its time begins anew.
+   */
+  leasePull(image: string, engineId: string, ttlMs: number): Promise<string>;
+  /** Gives that back, if `engineId` is the one. */
+  releasePull(image: string, engineId: string): Promise<void>;
+  /**
    * Tells all, itself too, of starts that a gateway has placed since it told last. What is agreed on their images, if
    * anything is, holds for `ttlMs` from now on.
    */

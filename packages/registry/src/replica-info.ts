@@ -27,6 +27,6 @@ export const ReplicaInfo = z.object({
   pulling: z.array(z.string()).default([]),
   draining: z.boolean(),
   /** What its engine's disk takes before images have to go. Absent: it does not say. */
-  freeBytes: z.number().optional(),
+  roomBytes: z.number().optional(),
 });
 export type ReplicaInfo = z.infer<typeof ReplicaInfo>;

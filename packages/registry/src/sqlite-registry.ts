@@ -2,6 +2,7 @@ import { ServiceError } from "@remote-runtime/protocol";
 import type { DatabaseSync } from "node:sqlite";
 import { createChangeListeners, type ChangeListeners } from "./change-listeners.ts";
 import { isStopped } from "./is-stopped.ts";
+import { memoryPullLeases } from "./memory-pull-leases.ts";
 import { moveRecord } from "./move-record.ts";
 import { parseEntry } from "./parse-entry.ts";
 import { RuntimeRecord } from "./record.ts";
@@ -32,6 +33,7 @@ export function createSqliteRegistry(options: { path: string; now: () => number 
     ...sqlitePresence({ db, open, now, changes }),
     ...sqlitePins({ db, open, changes }),
     ...groups({ db, open, now, changes }),
+    ...memoryPullLeases({ open, now }),
     ...sessions({ db, open }),
     ...records({ db, open, now }),
     onChange: (listener) => changes.add(listener),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { createWorld, order, startIn } from "./runtimes-fixture.ts";
+import { createWorld, order, startIn, type World } from "./runtimes-fixture.ts";
 
 describe("an engine event", () => {
   test("of a process that ended makes the runtime fail, and keeps its files once it was ready", async () => {
@@ -203,18 +203,39 @@ describe("the comparison with the engine", () => {
   });
 });
 
-test("run() ends with its signal, and no step is taken after that", async () => {
-  const world = createWorld();
-  world.answers = () => false;
+/** Begins a process of that world, which starts one runtime, and goes on until its signal ends it. */
+async function untilEnded(world: World) {
   const life = world.begin();
   const shutdown = new AbortController();
   await life.adopt(shutdown.signal);
   const running = life.run(shutdown.signal);
   const { id } = await life.start(order());
   await world.clock.settle();
+  const end = (): Promise<void> => {
+    shutdown.abort();
+    return running;
+  };
+  return { life, id, end };
+}
+
+test("run() ends with its signal: of a step that ends after it nothing is written, as the registry may be closed", async () => {
+  const world = createWorld();
+  const release = world.hold("create");
+  const { life, id, end } = await untilEnded(world);
+  await end();
+  world.registry.setAway(true);
+  release();
+  await world.clock.settle();
+  expect(world.engine.containers.has(id)).toBe(true);
+  expect(life.log).toEqual([]);
+});
+
+test("run() ends with its signal, and no step is taken after that", async () => {
+  const world = createWorld();
+  world.answers = () => false;
+  const { life, id, end } = await untilEnded(world);
   expect(life.state(id)).toBe("booting");
-  shutdown.abort();
-  await running;
+  await end();
   world.answers = () => true;
   await world.clock.advance(10_000);
   expect(life.state(id)).toBe("booting");

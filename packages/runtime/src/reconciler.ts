@@ -74,6 +74,8 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       const taken = await attempt(entry, action);
       // In the same breath as what follows: whoever wakes a runtime without a step begins another loop.
       entry.step = null;
+      // What came of it is found by the next process; the registry may be closed by now.
+      if (closing.signal.aborted) return;
       balance(entry);
       if (taken && action.kind === "remove" && !entry.isLost) {
         ledger.conclude(entry.record);

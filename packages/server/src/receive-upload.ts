@@ -109,7 +109,11 @@ async function receive(
     );
     throw problemOf(first, { signal, timeoutMs });
   }
-  if (saving === undefined) throw new ServiceError("bad_request", `${part}: no such file is sent`);
+  if (saving === undefined)
+    throw new ServiceError(
+      "bad_request",
+      `${part}: no such file is sent; it is a file of a multipart form (curl -F ${part}=@FILE)`,
+    );
   return Object.fromEntries(fields);
 }
 

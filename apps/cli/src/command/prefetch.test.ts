@@ -242,7 +242,7 @@ describe("prefetch", () => {
     await using gateway = await startGateway({
       async planPrefetch({ body: { images, copies } }) {
         asked.push(images.length, copies);
-        const engine = { engine_id: "e", free_bytes: 5e12, fits: "yes" } as const;
+        const engine = { engine_id: "e", room_bytes: 5e12, fits: "yes" } as const;
         const count = { images: images.length, held: 1, missing_bytes: 3e12, unknown_sizes: 0 };
         return { replicas: [{ replica_id: "replica-1", ...engine, ...count }] };
       },

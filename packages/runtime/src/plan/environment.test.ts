@@ -65,6 +65,13 @@ describe("environmentOf()", () => {
     expect(environment({ environment: sent })).toMatchObject(sent);
   });
 
+  test("takes an empty key for none, as the answer has another one", () => {
+    const sent = { SESSION_API_KEY: "", OH_SESSION_API_KEYS_0: "", OTHER: "" };
+    const received = environment({ environment: sent });
+    expect(received).toMatchObject({ SESSION_API_KEY: "key", OTHER: "" });
+    expect(received).not.toHaveProperty("OH_SESSION_API_KEYS_0");
+  });
+
   test("never brings what breaks servers when the caller did not send it", () => {
     for (const urlForm of ["path", "host", "port"] as const) {
       const names = Object.keys(environment({ urlForm }));

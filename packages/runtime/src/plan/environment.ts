@@ -2,6 +2,9 @@ import type { RuntimeSpec, UrlForm } from "@remote-runtime/protocol";
 import type { RuntimeRecord } from "@remote-runtime/registry";
 import { SANDBOX_PORT } from "../engine.ts";
 
+/** The key of the servers in the sandbox: what older ones and newer ones call it. */
+const KEY_NAMES = ["SESSION_API_KEY", "OH_SESSION_API_KEYS_0"] as const;
+
 export type EnvironmentInput = {
   record: Pick<RuntimeRecord, "id" | "urlForm" | "sessionApiKey" | "secretKey" | "spec">;
   /** Public URL of the runtime, without a trailing slash. */
@@ -14,8 +17,8 @@ export type EnvironmentInput = {
 
 /**
  * The environment of a sandbox: what the servers in it need to know, and over that what the caller sent, verbatim and
- * empty values included. OH_SESSION_API_KEYS_0 is not ours to set, as agent servers then ignore SESSION_API_KEY; with
- * OPENVSCODE_SERVER_BASE_PATH the editor of V0 does not start.
+ * empty values included, but for an empty key: that is none. OH_SESSION_API_KEYS_0 is not ours to set, as agent servers
+ * then ignore SESSION_API_KEY; with OPENVSCODE_SERVER_BASE_PATH the editor of V0 does not start.
  */
 export function environmentOf(input: EnvironmentInput): Record<string, string> {
   const { record, url } = input;
@@ -29,8 +32,15 @@ export function environmentOf(input: EnvironmentInput): Record<string, string> {
     ...idleTimeout(record.spec.idleTimeoutSeconds ?? input.idleTimeoutSeconds),
     PYTHONUNBUFFERED: "1",
     ...(input.home !== null && { HOME: input.home }),
-    ...record.spec.environment,
+    ...withoutEmptyKeys(record.spec.environment),
   };
+}
+
+/** With an empty key agent servers listen on the loopback only, and action execution servers let in everybody. */
+function withoutEmptyKeys(environment: Record<string, string>): Record<string, string> {
+  const isEmptyKey = (name: string): boolean =>
+    environment[name] === "" && KEY_NAMES.some((key) => key === name);
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !isEmptyKey(name)));
 }
 
 /**
@@ -41,7 +51,7 @@ export function sessionKeyOf({
   dialect,
   environment,
 }: Pick<RuntimeSpec, "dialect" | "environment">): string | null {
-  const [older, newer] = [environment["SESSION_API_KEY"], environment["OH_SESSION_API_KEYS_0"]];
+  const [older, newer] = KEY_NAMES.map((name) => environment[name]);
   const isActionServer = dialect === "v0" || dialect === "v0-old" || dialect === "skyrl";
   return (isActionServer ? older || newer : newer || older) || null;
 }
