@@ -212,6 +212,36 @@ describe("a replica that was taken for gone", () => {
     },
   );
 
+  const wakingFirst = ["zombie", "heir"] as const;
+  test.each(
+    wakingFirst.flatMap((first) => [true, false].map((isAway) => [first, isAway] as const)),
+  )(
+    "ends it also in a registry that has lost all since: %s writes first, away before it was told: %s",
+    async (first, isAway) => {
+      const { world, zombie, heir } = await wakeUp(async (life, own, { registry, clock }) => {
+        registry.setAway(isAway);
+        life.stop(own);
+        // It is known to be another's, and its record to be that one's.
+        await life.republish();
+        await clock.settle();
+      });
+      world.registry.lose();
+      world.registry.setAway(false);
+      const writers = first === "zombie" ? [zombie, heir] : [heir, zombie];
+      for (const life of writers) {
+        void life.republish();
+        await world.clock.settle();
+      }
+      await world.clock.advance(5_000);
+      expect(heir.list("alice")).toEqual([]);
+      const live = [HEIR, REPLICA].map((one) =>
+        world.registry.recordsOfReplica(one, { live: true }),
+      );
+      expect(await Promise.all(live)).toEqual([[], []]);
+      expect(await world.engine.list()).toEqual([]);
+    },
+  );
+
   test("learns of it by the first write that is refused", async () => {
     const { world, zombie, id } = await wakeUp((life, own) => life.pause(own));
     expect(zombie.state(id)).toBe("unknown");

@@ -32,7 +32,7 @@ export type KeeperOptions = {
   registry: Pick<Registry, "onChange">;
   roster: Roster;
   reconciler: Pick<Reconciler, "wake" | "suspect" | "shown">;
-  adopter: Pick<Adopter, "adoptUnknown" | "catchUp">;
+  adopter: Pick<Adopter, "adoptUnknown" | "catchUp" | "suspectRecords">;
   inheritance: Inheritance;
   ledger: Pick<Ledger, "reclaim" | "distrust">;
   /** As the reconciler has it. */
@@ -153,6 +153,8 @@ export function createKeeper(options: KeeperOptions): Keeper {
       ledger.distrust();
       for (const entry of entries.values()) void reclaim(entry);
       await catchUpNow();
+      // Others that stopped one of these meanwhile say so now, perhaps after it was read.
+      adopter.suspectRecords();
     },
     async inherit(estate) {
       // Their containers may have changed since they were listed, and nobody followed them.

@@ -20,7 +20,7 @@ export interface Ledger {
   save(record: RuntimeRecord): void;
   /** As `save`, and its session is claimed, which the registry may not know to be its own. */
   reclaim(record: RuntimeRecord): void;
-  /** The registry may have lost what was written, or others may have changed it. */
+  /** The registry may have lost what was written, or others may have changed it: what they were told, they are told again. */
   distrust(): void;
   /** The runtime has ended: its session is free, its record is kept for a day. */
   conclude(record: RuntimeRecord): void;
@@ -28,8 +28,8 @@ export interface Ledger {
   /** By id: this replica's records that are live, and those of these runtimes whoever has them, ended or not. */
   read(ids: Iterable<string>): Promise<Map<string, RuntimeRecord>>;
   /**
-   * Another replica has it: nothing of it is written any more, but that it was stopped here, if it was. That one learns of
-   * it when it finds the container gone.
+   * Another replica has it: nothing of it is written any more, but that it was stopped here, if it was, in the record that
+   * this one makes of it as the other's. That one learns of it when it finds the container gone.
    */
   drop(id: string, stopped?: RuntimeRecord): void;
   /**
@@ -65,8 +65,8 @@ export function createLedger(options: LedgerOptions): Ledger {
   /** Those that something is written of now. */
   const writing = new Set<string>();
   const endedOnes = new Map<string, RuntimeRecord>();
-  /** Those that were stopped here when other replicas had them already, whose records do not say so yet. */
-  const stoppedElsewhere = new Map<string, RuntimeRecord>();
+  /** Those that were stopped here when other replicas had them already, as theirs, and whether the registry knows. */
+  const stoppedElsewhere = new Map<string, { record: RuntimeRecord; isTold: boolean }>();
   let isRead = false;
   let hasWarned = false;
 
@@ -150,20 +150,25 @@ export function createLedger(options: LedgerOptions): Ledger {
     unsaved.delete(id);
     unclaimed.delete(id);
     endedOnes.delete(id);
-    if (!stopped || stoppedElsewhere.size >= MOST_ENDED) return;
-    stoppedElsewhere.set(id, stopped);
-    void endElsewhere(stopped);
+    if (!stopped) return;
+    stoppedElsewhere.set(id, { record: remembered(stopped), isTold: false });
+    for (const [oldest, { record }] of stoppedElsewhere) {
+      if (isRemembered(record, stoppedElsewhere.size)) break;
+      stoppedElsewhere.delete(oldest);
+    }
+    void endElsewhere(id);
   }
 
   /** Whoever asked for its end was told that it has ended. */
-  async function endElsewhere({
-    id,
-    verdict,
-    endedAt,
-  }: RuntimeRecord): Promise<"ended" | "again" | "away"> {
+  async function endElsewhere(id: string): Promise<"ended" | "again" | "away"> {
+    const known = stoppedElsewhere.get(id);
+    if (!known || known.isTold) return "ended";
+    const { verdict, endedAt } = known.record;
     try {
-      const record = await registry.record(id);
-      if (record && record.desired !== "stopped") {
+      const stored = await registry.record(id);
+      if (stored?.desired !== "stopped") {
+        // Where the registry has lost it, this keeps the one that has the runtime from writing it anew.
+        const record = stored ?? known.record;
         const owner = await registry.putRecord(
           { ...record, desired: "stopped", verdict: verdict ?? "stopped", endedAt },
           ENDED_MS,
@@ -171,11 +176,15 @@ export function createLedger(options: LedgerOptions): Ledger {
         // It has changed hands just now: once more.
         if (owner !== undefined && owner !== record.replicaId) return "again";
       }
-      stoppedElsewhere.delete(id);
+      known.isTold = true;
       return "ended";
     } catch (error) {
       return onRefused(id, error);
     }
+  }
+
+  function isRemembered({ endedAt }: RuntimeRecord, count: number): boolean {
+    return count <= MOST_ENDED && clock.now() - (endedAt ?? 0) < ENDED_MS;
   }
 
   /** It was refused: nothing of it may be found by a later life of this replica. */
@@ -230,14 +239,16 @@ export function createLedger(options: LedgerOptions): Ledger {
       unclaimed.add(record.id);
       save(record);
     },
-    distrust: () => void (isRead = false),
+    distrust() {
+      isRead = false;
+      for (const known of stoppedElsewhere.values()) known.isTold = false;
+    },
     conclude(record) {
       const kept = remembered(record);
       endedOnes.set(kept.id, kept);
       save(kept);
-      for (const [id, { endedAt }] of endedOnes) {
-        const fresh = clock.now() - (endedAt ?? 0) < ENDED_MS;
-        if (fresh && endedOnes.size <= MOST_ENDED) return;
+      for (const [id, ended] of endedOnes) {
+        if (isRemembered(ended, endedOnes.size)) return;
         endedOnes.delete(id);
         // With the registry away for so long, what is left there of it is found to be without a container some day.
         unsaved.delete(id);
@@ -247,8 +258,8 @@ export function createLedger(options: LedgerOptions): Ledger {
     ended: (id) => endedOnes.get(id),
     async retry() {
       // The first of them that finds the registry away says enough for all; what is wrong with itself holds up no other.
-      for (const record of stoppedElsewhere.values()) {
-        if ((await endElsewhere(record)) === "away") return;
+      for (const id of stoppedElsewhere.keys()) {
+        if ((await endElsewhere(id)) === "away") return;
       }
       const [first, ...others] = unsaved.keys();
       if (first === undefined) return;

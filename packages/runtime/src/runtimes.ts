@@ -145,7 +145,7 @@ export function createRuntimes(options: RuntimesOptions): Runtimes {
     const entry = entries.get(id);
     const last = entry?.record ?? ledger.ended(id);
     const isStopped = last?.desired === "stopped";
-    ledger.drop(id, isStopped ? last : undefined);
+    ledger.drop(id, isStopped ? { ...last, replicaId: owner } : undefined);
     roster.lose(id);
     if (!entry) return;
     reconciler.lose(entry);
