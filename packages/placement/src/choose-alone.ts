@@ -1,4 +1,4 @@
-import { rendezvous } from "@remote-runtime/ring";
+import { createRing } from "@remote-runtime/ring";
 import type { Choice } from "./choose.ts";
 import { openTo, type Placing } from "./scene.ts";
 
@@ -10,12 +10,12 @@ export function chooseAlone(
   { image, fleet, except }: Placing,
   sessionId: string,
 ): Choice | undefined {
-  const ids = openTo({ image, fleet, except }).members.map(({ id }) => id);
-  const holders = ids.filter((id) => fleet.holding(id, image) === "image");
-  const holder = rendezvous(sessionId, holders);
+  const { members } = openTo({ image, fleet, except });
+  const holders = members.filter(({ id }) => fleet.holding(id, image) === "image");
+  const [holder] = createRing(holders).order(sessionId);
   if (holder !== undefined) return { kind: "cached", replicaId: holder };
-  const [next] = ids;
+  const [next] = members;
   if (next === undefined) return undefined;
   const [home] = fleet.candidates(image).members;
-  return { kind: next === home?.id ? "home" : "spill", replicaId: next };
+  return { kind: next === home ? "home" : "spill", replicaId: next.id };
 }

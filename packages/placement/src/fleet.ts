@@ -63,24 +63,27 @@ export function createFleet({ replicas, ring, holding, holders }: FleetOptions):
   /** A decision asks for the same order more than once. */
   let last: { image: string; order: readonly Member[] } | undefined;
 
+  const byPlace = ring.ids.map((id) => members.get(id));
+  const known = new Set(byPlace);
+  const unranked = unordered.filter((member) => !known.has(member));
+
   function orderOf(image: string): readonly Member[] {
-    if (last?.image !== image) last = { image, order: inOrder(ring.order(image)) };
+    if (last?.image !== image) last = { image, order: inOrder(ring.ranking(image)) };
     return last.order;
   }
 
-  function inOrder(ids: readonly string[]): readonly Member[] {
+  function inOrder(ranking: Uint16Array): readonly Member[] {
     // Of its full length at once: one that grows by each of them costs twice as much.
     const order = [...unordered];
     let count = 0;
-    for (const id of ids) {
-      const member = members.get(id);
+    for (const place of ranking) {
+      const member = byPlace[place];
       if (!member) continue;
       order[count] = member;
       count += 1;
     }
-    if (count === order.length) return order;
-    const known = new Set(ids);
-    return [...order.slice(0, count), ...unordered.filter(({ id }) => !known.has(id))];
+    for (const [at, member] of unranked.entries()) order[count + at] = member;
+    return order;
   }
 
   function openIn(order: readonly Member[]): readonly Member[] {

@@ -1,3 +1,1 @@
-export { rendezvous } from "./rendezvous.ts";
-export { createRing, type Ring } from "./ring.ts";
-export type { RingMember } from "./ring-member.ts";
+export { createRing, type Ring, type RingMember } from "./ring.ts";

@@ -1,56 +1,95 @@
-import { findPlace, joinPoints, type Circle } from "./circle.ts";
-import { pointOf, pointsOf } from "./point.ts";
-import type { RingMember } from "./ring-member.ts";
-import { vnodesOf } from "./vnode.ts";
+import { hash } from "node:crypto";
+import { endianness } from "node:os";
+
+export type RingMember = {
+  id: string;
+  /** Capacity relative to the other members; twice the weight is home to twice the keys. More than 0. */
+  weight: number;
+};
 
 export interface Ring {
-  /** All members in the key's order of preference, each once: its home first. Empty without members. */
+  /** Of all members, in the order of the alphabet. */
+  readonly ids: readonly string[];
+  /** The places in `ids` of all members in the key's order of preference, each once: its home first. */
+  ranking(key: string): Uint16Array;
+  /** The same by id. Empty without members. */
   order(key: string): readonly string[];
 }
 
-/** Orders that are kept of those asked last, and up to as many older ones: what one training step works with. */
-const KEPT_ORDERS = 5000;
+/** Rankings that are kept of those asked last, and up to as many older ones: what one training step works with. */
+const KEPT_RANKINGS = 5000;
+/** Where the last 16 of a double's bits are among its quarters. */
+const LAST_QUARTER = endianness() === "LE" ? 0 : 3;
+const MOST_MEMBERS = 2 ** 16;
 
 /**
- * Spreads keys over members by weight, so that a member that joins or leaves changes the home of its own share of the
- * keys only. The same members, whose ids differ, give the same ring in every process, in whatever order they are listed.
+ * Spreads keys over up to 65,536 members by weight (weighted rendezvous hashing): each key has an order of its own of all
+ * members. One that joins or leaves changes the home of its own share of the keys only, and so does one whose weight changes.
+ * The same members, whose ids differ, give the same orders in every process, however they are listed.
  */
 export function createRing(members: readonly RingMember[]): Ring {
+  if (members.length > MOST_MEMBERS) throw new Error(`a ring has at most ${MOST_MEMBERS} members`);
   const sorted = members.toSorted((a, b) => (a.id < b.id ? -1 : 1));
   const ids = sorted.map(({ id }) => id);
-  const circle = joinPoints(vnodesOf(sorted).map(({ id, vnodes }) => pointsOf(id, vnodes)));
+  const rank = createRanking(sorted);
   // Two generations: a Map that loses its oldest entry at each new one is slow to find it.
-  let recent = new Map<string, readonly string[]>();
-  let older: ReadonlyMap<string, readonly string[]> = new Map();
+  let recent = new Map<string, Uint16Array>();
+  let older: ReadonlyMap<string, Uint16Array> = new Map();
 
-  return {
-    order(key) {
-      const known = recent.get(key);
-      if (known) return known;
-      const order = older.get(key) ?? walk(circle, ids, key);
-      if (recent.size === KEPT_ORDERS) [older, recent] = [recent, new Map()];
-      recent.set(key, order);
-      return order;
-    },
+  function ranking(key: string): Uint16Array {
+    const known = recent.get(key);
+    if (known) return known;
+    const ranked = older.get(key) ?? rank(key);
+    if (recent.size === KEPT_RANKINGS) [older, recent] = [recent, new Map()];
+    recent.set(key, ranked);
+    return ranked;
+  }
+
+  return { ids, ranking, order: (key) => Array.from(ranking(key), (place) => ids[place] ?? "") };
+}
+
+/**
+ * Each member draws the time of its first call from an exponential distribution whose rate is its weight; who calls first is
+ * the home. The draw is a hash of key and member, so nobody's depends on who else is there.
+ */
+function createRanking(members: readonly RingMember[]): (key: string) => Uint16Array {
+  const weights = Float64Array.from(members, ({ weight }) => weight);
+  const seeds = members.map(({ id }) => seedOf(id));
+  const firsts = Uint32Array.from(seeds, ([first]) => first);
+  const seconds = Uint32Array.from(seeds, ([, second]) => second);
+  // Sorting numbers is several times as fast as comparing members: a time's last bits say whose it is. Times are positive, so
+  // that their bits, as whole numbers, are in the same order.
+  const times = new Float64Array(members.length);
+  const quarters = new Uint16Array(times.buffer);
+  const bits = new BigUint64Array(times.buffer);
+
+  return function rank(key) {
+    const [first, second] = seedOf(key);
+    for (let at = 0; at < times.length; at += 1) {
+      const drawn = mix(mix(first ^ (firsts[at] ?? 0)) + (second ^ (seconds[at] ?? 0)));
+      times[at] = -Math.log((drawn + 0.5) / 2 ** 32) / (weights[at] ?? 0);
+      quarters[4 * at + LAST_QUARTER] = at;
+    }
+    bits.sort();
+    const places = new Uint16Array(times.length);
+    for (let nth = 0; nth < places.length; nth += 1) {
+      places[nth] = quarters[4 * nth + LAST_QUARTER] ?? 0;
+    }
+    return places;
   };
 }
 
-/** Once round from the key on, until all have been met. */
-function walk(circle: Circle, ids: readonly string[], key: string): readonly string[] {
-  const { owners } = circle;
-  // Of its full length at once: one that grows by each of them costs twice as much.
-  const order = [...ids];
-  const met = new Uint8Array(ids.length);
-  let count = 0;
-  let place = findPlace(circle, pointOf(key));
-  for (let left = owners.length; left > 0 && count < ids.length; left -= 1) {
-    const owner = owners[place] ?? 0;
-    if (met[owner] === 0) {
-      met[owner] = 1;
-      order[count] = ids[owner] ?? "";
-      count += 1;
-    }
-    place = place + 1 === owners.length ? 0 : place + 1;
-  }
-  return order;
+/** 64 bits of sha256, which unlike md5 is there in FIPS builds. */
+function seedOf(text: string): readonly [number, number] {
+  // A character for each byte: that costs half of what a buffer does.
+  const digest = Buffer.from(hash("sha256", text, "binary"), "latin1");
+  return [digest.readUInt32LE(0), digest.readUInt32LE(4)];
+}
+
+/** Spreads 32 bits over 32 bits: each bit of the result depends on all (the finalizer of MurmurHash3). */
+function mix(word: number): number {
+  let mixed = word;
+  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+  return (mixed ^ (mixed >>> 16)) >>> 0;
 }

@@ -1,5 +1,5 @@
 import type { Registry, RuntimeRecord } from "@remote-runtime/registry";
-import { rendezvous } from "@remote-runtime/ring";
+import { createRing } from "@remote-runtime/ring";
 import type { Adopter } from "./adopter.ts";
 import { recordOfLabel } from "./adoption.ts";
 import type { Clock } from "./clock.ts";
@@ -39,7 +39,8 @@ export function createInheritance(options: InheritanceOptions): Inheritance {
   const { replicaId, registry, engine, roster, adopter, clock } = options;
 
   async function inheritFrom(from: string, heirs: readonly string[]): Promise<number> {
-    const isMine = ({ id }: { id: string }): boolean => rendezvous(id, heirs) === replicaId;
+    const ring = createRing(heirs.map((id) => ({ id, weight: 1 })));
+    const isMine = ({ id }: { id: string }): boolean => ring.order(id)[0] === replicaId;
     const sandboxes = new Map((await engine.list()).map((sandbox) => [sandbox.id, sandbox]));
     const live = (await registry.recordsOfReplica(from, { live: true })).filter(isMine);
     const recorded = new Set(live.map(({ id }) => id));

@@ -19,7 +19,7 @@ export function offHomeOptimum(
   const change = (kinds: readonly string[]): void => {
     const events = scenario.churn.filter((each) => each.step === step && kinds.includes(each.kind));
     for (const { kind, replicaId } of events) {
-      if (kind === "join") members.set(replicaId, { id: replicaId, weight: scenario.joinWeight });
+      if (kind === "join") members.set(replicaId, { id: replicaId, weight: scenario.meanWeight });
       else members.delete(replicaId);
     }
     if (events.length > 0) homes = homesOf(scenario, [...members.values()]);

@@ -46,9 +46,10 @@ export function plotOf({ scenario, results }: Comparison): string {
   const chartHeight = HEAD + results.length * (BAR + GAP) + FOOT;
   const height = 64 + 2 * chartHeight;
   const { images, replicas, imagesPerStep, groupSize, steps, diskBytes } = scenario;
+  const isEven = new Set(replicas.map(({ weight }) => weight)).size === 1;
   const caption = [
     plural(images.length, "image"),
-    `${plural(replicas.length, "replica")} of ${gigabytes(diskBytes)} disk`,
+    `${plural(replicas.length, "replica")} of ${gigabytes(diskBytes)} disk${isEven ? "" : " on average"}`,
     `${plural(steps, "step")} of ${plural(imagesPerStep, "image")} × ${plural(groupSize, "rollout")}`,
   ].join(", ");
   const charts = CHARTS.map((chart, at) => {

@@ -30,7 +30,7 @@ export function scenarioOf(options: ScenarioOptions): Scenario {
     steps,
     replicas,
     churn,
-    joinWeight: weight / replicas.length,
+    meanWeight: weight / replicas.length,
     pullBytesPerSecond: options.pullBytesPerSecond ?? 100e6,
     diskBytes: options.diskBytes ?? Math.ceil((HELD * allBytes) / replicas.length),
     slots: options.slots ?? Math.ceil((SPARE * imagesPerStep * groupSize) / weight),

@@ -26,11 +26,11 @@ export type Scenario = {
   /** Those at the beginning; weights are capacities, relative to each other. */
   replicas: readonly { id: string; weight: number }[];
   churn: readonly Churn[];
-  /** Weight of those that join. */
-  joinWeight: number;
-  /** What each replica pulls, one image after the other. */
+  /** Of those at the beginning; those that join have it. */
+  meanWeight: number;
+  /** What a replica of mean weight pulls, one image after the other; others in proportion to their weight. */
   pullBytesPerSecond: number;
-  /** Of each replica. The images that fill it are given up in the order of real replicas' disks. */
+  /** Of a replica of mean weight; others in proportion. The images that fill it are given up in the order of real replicas' disks. */
   diskBytes: number;
   /** Runtimes that run at once on a replica of weight 1; the others wait there. */
   slots: number;

@@ -12,8 +12,10 @@ const IMAGES = Array.from(
     `docker.io/library/sweb.eval.x86_64.project-${at % 12}_s_project-${10_000 + at}:latest`,
 );
 
-const members = (count: number) =>
-  Array.from({ length: count }, (_, index) => ({ id: `replica-${index + 1}`, weight: 1 }));
+const fleet = (weights: readonly number[]) =>
+  weights.map((weight, index) => ({ id: `replica-${index + 1}`, weight }));
+
+const members = (count: number) => fleet(Array.from({ length: count }, () => 1));
 
 /** Long enough for every image to come at least twice. */
 const STEPS = 70;
@@ -52,7 +54,7 @@ describe("simulate() of the usual training run", () => {
 
   test.each([
     [8, 1, 1.25, 0.05],
-    [8, 2, 1.251, 0.051],
+    [8, 2, 1.252, 0.05],
     [32, 1, 1.501, 0.124],
     [32, 2, 1.51, 0.127],
   ])("for 200 steps on %i replicas with %i gateways keeps its goals", (...goals) => {
@@ -74,6 +76,20 @@ describe("simulate() of the usual training run", () => {
     expect(grouped?.wallSeconds).toBeLessThan(0.96 * (ring?.wallSeconds ?? 0));
   });
 
+  test.each([
+    [[16, 8, 8, 8, 8, 8, 8, 8]],
+    [[16, 16, 8, 8, 8, 8, 4, 4]],
+    [[64, 48, 32, 32, 16, 16, 8, 8]],
+  ])("keeps its goals on machines of several sizes: %j", (weights) => {
+    const options = { replicas: fleet(weights), steps: 200 };
+    const [grouped, ...others] = resultsOf(options, ["grouped", "ring", "modulo"]);
+    // Whole groups fit no bound of a small machine exactly.
+    expect(grouped?.hottestMean).toBeLessThanOrEqual(1.3);
+    expect(grouped?.replicasPerImage).toBeLessThanOrEqual(1.01);
+    expect(grouped?.offHome).toBeLessThanOrEqual(0.05);
+    for (const other of others) expect(grouped?.wallSeconds).toBeLessThan(other.wallSeconds);
+  });
+
   test("keeps the bound and each image in one place with a quarter of a step in flight", () => {
     const [result] = resultsOf({ concurrency: 256 }, ["grouped"]);
     expect(result?.hottestMean).toBeLessThanOrEqual(1.28);
@@ -84,7 +100,7 @@ describe("simulate() of the usual training run", () => {
     const options = { images: IMAGES.slice(0, 200), diskBytes: 1e14 };
     const durationSeconds = { median: 15, sigma: 0.4 };
     const [result] = resultsOf({ ...options, durationSeconds, gateways: 2 }, ["grouped"]);
-    expect(result?.hottestMean).toBeLessThanOrEqual(1.26);
+    expect(result?.hottestMean).toBeLessThanOrEqual(1.28);
     expect(result?.replicasPerImage).toBeLessThanOrEqual(1.01);
   });
 
@@ -139,6 +155,27 @@ describe("simulate()", () => {
     expect(simulate(scenario, "grouped").wallSeconds).toBeCloseTo(10 + 3 * 60);
   });
 
+  test("gives a machine of three times the weight three times the network and disk", () => {
+    const options = {
+      steps: 1,
+      groupSize: 1,
+      imageSize: { medianBytes: 1e9, sigma: 0 },
+      pullBytesPerSecond: 1e8,
+      durationSeconds: { median: 1, sigma: 0 },
+      replicas: fleet([1, 3]),
+    };
+    const times = ["a:1", "b:1", "c:1", "d:1", "e:1", "f:1", "g:1", "h:1"].map((image) =>
+      simulate(scenarioOf({ images: [image], ...options }), "ring").wallSeconds.toFixed(1),
+    );
+    // 1 GB at 50 and at 150 MB/s, around the mean of 100.
+    expect(new Set(times)).toEqual(new Set(["21.0", "7.7"]));
+    const twice = { ...options, images: ["a:1", "b:1", "c:1", "d:1"], steps: 2, imagesPerStep: 4 };
+    const ample = simulate(scenarioOf({ ...twice, diskBytes: 8e9 }), "ring");
+    const scarce = simulate(scenarioOf({ ...twice, diskBytes: 1.9e9 }), "ring");
+    expect([ample.coldPulls, ample.refetches]).toEqual([4, 0]);
+    expect(scarce.refetches).toBeGreaterThan(0);
+  });
+
   test("starts again elsewhere what a dead replica ran, and goes on without one that left", () => {
     const churn = [
       { step: 1, kind: "leave" as const, replicaId: "replica-1" },
@@ -188,4 +225,14 @@ describe("homeMoves()", () => {
     const left = homeMoves(IMAGES, members(9), members(8));
     expect(left).toMatchObject({ ring: joined.ring, needless: 0 });
   });
+
+  test.each([16, 64])(
+    "moves a newcomer's share only, also where it is the heaviest by far: %i",
+    (weight) => {
+      const eights = fleet(Array.from({ length: 8 }, () => 8));
+      const { ring, needless } = homeMoves(IMAGES, eights, [...eights, { id: "large", weight }]);
+      expect(Math.abs(ring - weight / (64 + weight))).toBeLessThan(0.03);
+      expect(needless).toBe(0);
+    },
+  );
 });

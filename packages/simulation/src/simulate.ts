@@ -57,12 +57,15 @@ function createRun(scenario: Scenario, policy: Policy, diskOf: typeof createDisk
   membersChanged();
 
   function join(id: string, weight: number): void {
-    const { diskBytes } = scenario;
+    // A machine that runs twice as much has twice the disk and the network, too.
+    const size = weight / scenario.meanWeight;
+    const diskBytes = size * scenario.diskBytes;
     const isHomed = (image: number): boolean => homeOf(image) === id;
     const hasMoved = (image: number): boolean => latest.has(image) && latest.get(image) !== id;
     const disk = diskOf({ diskBytes, imageBytes, isHomed, hasMoved, now: agenda.now });
     const slots = Math.max(1, Math.floor(scenario.slots * weight));
-    const pullSeconds = (image: number): number => (imageBytes[image] ?? 0) / pullBytesPerSecond;
+    const speed = size * pullBytesPerSecond;
+    const pullSeconds = (image: number): number => (imageBytes[image] ?? 0) / speed;
     const onLoad = (load: number): void => router.setLoad(id, load);
     replicas.set(id, createReplica({ id, weight, slots, disk, agenda, pullSeconds, onLoad }));
   }
@@ -99,7 +102,7 @@ function createRun(scenario: Scenario, policy: Policy, diskOf: typeof createDisk
 
   function change({ kind, replicaId }: Churn): void {
     const lost = replicas.get(replicaId)?.die() ?? [];
-    if (kind === "join") join(replicaId, scenario.joinWeight);
+    if (kind === "join") join(replicaId, scenario.meanWeight);
     else replicas.delete(replicaId);
     membersChanged();
     for (const job of lost) start(job);

@@ -85,10 +85,14 @@ export function addSimulate(program: Command, terminal: Terminal): void {
       "steps of the run (default: 200)",
       numberOption({ min: 1, max: MOST_STEPS, whole: true }),
     )
-    .option("--pull-speed <MB/s>", "of each replica (default: 100)", positive)
+    .option(
+      "--pull-speed <MB/s>",
+      "of each replica, by weight where those differ (default: 100 on average)",
+      positive,
+    )
     .option(
       "--disk <GB>",
-      "of each replica (default: all together hold half of the images)",
+      "of each replica, as --pull-speed (default: all together hold half of the images)",
       positive,
     )
     .option(
