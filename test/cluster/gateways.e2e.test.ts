@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { z } from "zod";
 import { call } from "../support/call.ts";
 import { stubStart } from "../support/stub-start.ts";
 import { until } from "../support/until.ts";
@@ -13,6 +14,16 @@ const SESSIONS = 50;
 const FEW = { MAX_RUNNING: "4" };
 
 const idOf = ({ runtime_id: id }: WireRuntime): string => id;
+
+const Placement = z.object({
+  replica_id: z.string(),
+  group: z.object({ replica_id: z.string() }).nullable(),
+});
+
+async function placementOf({ api }: Member, image: string): Promise<z.infer<typeof Placement>> {
+  const { json } = await api.get(`/placement?image=${encodeURIComponent(image)}`);
+  return Placement.parse(json());
+}
 
 /** As the clients do it that retry: whatever does not say 201 is asked again, with the same session. */
 async function startAt({ api }: Member, image: string, session: string): Promise<string> {
@@ -61,6 +72,25 @@ test("sessions that are started at two gateways and a replica at once have one r
   await expectOneEach(cluster, twice);
   const thrice = await startEverywhere([...gateways, replica], cluster, named("thrice", 20));
   await expectOneEach(cluster, [...twice, ...thrice]);
+});
+
+test("a start at the URL that /image_exists gave takes the starts of its image along, at all gateways", async () => {
+  await using cluster = await startCluster({ gateways: 2 });
+  const { gateways, replicas, image } = cluster;
+  const placements = () => Promise.all(gateways.map((one) => placementOf(one, image)));
+  const before = await placements();
+  expect(before.map(({ group }) => group)).toEqual([null, null]);
+  // Not the one that they would choose by themselves: both have the image, as they are on one engine.
+  const other = replicas.find(({ id }) => id !== before[0]?.replica_id);
+  if (!other) throw new Error("two were started");
+  const direct = await other.api.start(stubStart(image));
+  expect(direct.events[0]?.message).toBe(`placed on replica ${other.id} (direct)`);
+  await until(placements, (all) => all.every(({ group }) => group?.replica_id === other.id), {
+    what: "both gateways knowing where the starts of the image go",
+    deadlineMs: 5_000,
+  });
+  const followers = await Promise.all(gateways.map(({ api }) => api.start(stubStart(image))));
+  expect(followers.map(placedOn)).toEqual([other.id, other.id]);
 });
 
 test("a gateway that passes on all bytes itself does so for host names as well", async () => {

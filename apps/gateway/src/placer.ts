@@ -7,19 +7,24 @@ import {
   explainAlone,
   GROUP_MS,
   homeHas,
+  TELL_MS,
   type Bounds,
   type Choice,
   type Explanation,
   type Moment,
   type Placing,
 } from "@remote-runtime/placement";
-import type { Change, Registry, ReplicaInfo } from "@remote-runtime/registry";
+import {
+  createStartTeller,
+  type Change,
+  type Registry,
+  type ReplicaInfo,
+} from "@remote-runtime/registry";
 import type { Clock } from "@remote-runtime/runtime";
 import { BUILD_GROUP } from "./build-group.ts";
 import type { Directory } from "./directory.ts";
 import { noReplica } from "./no-replica.ts";
 import type { ReplicaCaller } from "./replica-caller.ts";
-import { createStartTeller } from "./start-teller.ts";
 
 export type PlaceOptions = {
   /** The session that is started. Default: a nameless one. */
@@ -49,7 +54,7 @@ export interface Placer {
   /** Where a start of the image, given by its canonical reference, would go now. */
   preview(image: string, options?: PlaceOptions): ReplicaInfo;
   explain(image: string): ExplainedPlacement;
-  /** Another gateway has decided, or has placed starts; what this one told itself changes nothing. */
+  /** Another gateway has decided, or starts were placed elsewhere; what this one told itself changes nothing. */
   hear(change: Extract<Change, { kind: "group" | "starts" }>): void;
   /** The replica has announced its load. */
   announced(replicaId: string): void;
@@ -74,7 +79,8 @@ const NOBODY: ReadonlySet<string> = new Set();
 export function createPlacer(options: PlacerOptions): Placer {
   const { directory, caller, registry, gatewayId, bounds, clock, onPlaced } = options;
   const groups = createGroups();
-  const teller = registry && createStartTeller({ registry, gatewayId, clock });
+  const telling = { by: gatewayId, everyMs: TELL_MS, groupMs: GROUP_MS, sleep: clock.sleep };
+  const teller = registry && createStartTeller({ registry, ...telling });
   /** Questions to the registry where a group goes: all starts of the group wait for one answer. */
   const asking = new Map<string, Promise<boolean>>();
 
@@ -177,7 +183,7 @@ export function createPlacer(options: PlacerOptions): Placer {
         groups.follow(change.image, change.replicaId, moment());
         return;
       }
-      if (change.gatewayId === gatewayId) return;
+      if (change.by === gatewayId) return;
       for (const { image, replicaId, count } of change.starts) {
         groups.heard(image, replicaId, count, moment());
       }

@@ -24,6 +24,7 @@ import { budgetOf, engineLimitsOf, partOf } from "./budget.ts";
 import { createBuildService } from "./build-service.ts";
 import { composeName } from "./compose-name.ts";
 import { connectEngine } from "./connect-engine.ts";
+import { createDirectStarts } from "./direct-starts.ts";
 import { createDrain } from "./drain.ts";
 import { findPublishedHost } from "./find-published-host.ts";
 import { createHandlers } from "./handlers.ts";
@@ -129,6 +130,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     clock: systemClock,
     ...runtimeSettingsOf(config),
     turnLimits: () => budgetOf(engineLimits, peers.share().count),
+    onUnplaced: createDirectStarts({ registry, replicaId, clock: systemClock }),
     afterBurst: createLull(systemClock),
     newId: () => newRuntimeId(tag, randomBytes),
     newSecret: () => randomBytes(32).toString("base64url"),

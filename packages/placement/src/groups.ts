@@ -35,7 +35,7 @@ export interface Groups {
   began(isFound: boolean): void;
   /** Tells of a start of this process; a group that is sent elsewhere goes there from now on. */
   started(image: string, replicaId: string, moment: Moment): void;
-  /** Tells of starts at another gateway. Where the group goes stays as it is known, if it is. */
+  /** Tells of starts that this process has not placed. Where the group goes stays as it is known, if it is. */
   heard(image: string, replicaId: string, count: number, moment: Moment): void;
   /** The replica has announced its load: the starts that were told of are in it. */
   announced(replicaId: string): void;
@@ -55,12 +55,12 @@ export type GroupsOptions = {
 /** Trainers that keep fewer rollouts in flight than a step has start one of a group every minute or so. */
 export const GROUP_MS = 300_000;
 
-/** So often gateways tell each other how many starts they have placed: before replicas announce the load of these. */
+/** So often others are told of starts: before replicas announce the load of these. */
 export const TELL_MS = 50;
 
 type Group = {
   replicaId: string;
-  /** Starts that have come, at all gateways. */
+  /** Starts that have come, wherever they came to. */
   seen: number;
   /** Starts of the whole group, as learnt when it began. */
   expected: number;
@@ -86,7 +86,7 @@ export function createGroups({
   /** Those that ended with a step, in the same order, until they would have ended by time. */
   const former = new Map<string, Group>();
   const reserved = new Map<string, number>();
-  /** Starts at other gateways that came to the replica after its load was announced. */
+  /** Starts that others told of, which came to the replica after its load was announced. */
   const unannounced = new Map<string, number>();
   const peak = createPeak(memoryMs);
   let reservedTotal = 0;

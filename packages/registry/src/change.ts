@@ -17,8 +17,8 @@ export type Change =
   | { kind: "inventory"; replicaId: string; version: number; change: InventoryChange | undefined }
   /** The starts of the image go to that replica now. */
   | { kind: "group"; image: string; replicaId: string }
-  /** The gateway has placed these since it told last. */
-  | { kind: "starts"; gatewayId: string; starts: readonly PlacedStarts[] }
+  /** A gateway has placed these since it told last, or they came to a replica by themselves. */
+  | { kind: "starts"; by: string; starts: readonly PlacedStarts[] }
   /** The operator's wish has changed, or it was said once more that there is none. */
   | { kind: "drain"; replicaId: string; draining: boolean }
   /** Images were pinned or unpinned: `pins` tells which there are. */

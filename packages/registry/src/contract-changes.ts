@@ -82,7 +82,7 @@ export function describeChangeContract(make: () => Promise<RegistryFixture>): vo
     await all();
     const parts = told.map((change) => (change.kind === "starts" ? change : undefined));
     expect(parts.flatMap((part) => part?.starts)).toEqual(starts);
-    expect(new Set(parts.map((part) => part?.gatewayId))).toEqual(new Set(["g1"]));
+    expect(new Set(parts.map((part) => part?.by))).toEqual(new Set(["g1"]));
   });
 
   test("onChange() ends for the one listener whose end was called", async () => {

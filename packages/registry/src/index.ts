@@ -9,3 +9,4 @@ export { createRedisRegistry } from "./redis-registry.ts";
 export type { Registry, SessionKey } from "./registry.ts";
 export { ReplicaInfo } from "./replica-info.ts";
 export { createSqliteRegistry } from "./sqlite-registry.ts";
+export { createStartTeller } from "./start-teller.ts";

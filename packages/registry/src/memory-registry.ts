@@ -63,10 +63,10 @@ function groups(deps: {
         if (isNew) changes.notify({ kind: "group", image, replicaId });
         return holder;
       }),
-    tellStarts: (gatewayId, starts, ttlMs) =>
+    tellStarts: (by, starts, ttlMs) =>
       open(() => {
         for (const { image } of starts) leases.prolong(image, ttlMs);
-        if (starts.length > 0) changes.notify({ kind: "starts", gatewayId, starts });
+        if (starts.length > 0) changes.notify({ kind: "starts", by, starts });
       }),
   };
 }

@@ -19,7 +19,7 @@ const Message = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("group"), image: z.string(), replicaId: z.string() }),
   z.object({
     kind: z.literal("starts"),
-    gatewayId: z.string(),
+    by: z.string(),
     starts: z.array(z.object({ image: z.string(), replicaId: z.string(), count: z.number() })),
   }),
   z.object({ kind: z.literal("drain"), replicaId: z.string(), draining: z.boolean() }),

@@ -72,7 +72,7 @@ function groups(link: RedisLink, keys: Keys): Pick<Registry, "shareGroup" | "tel
         const values = [replicaId, wholeMs(ttlMs), replacing, ...tell];
         return z.string().parse(await redis.takeLease(keys.group(image), ...values));
       }),
-    tellStarts: (gatewayId, starts, ttlMs) =>
+    tellStarts: (by, starts, ttlMs) =>
       link.call(async (redis) => {
         // Commands that are given together go out together.
         const prolonged = starts.map(({ image }) =>
@@ -80,7 +80,7 @@ function groups(link: RedisLink, keys: Keys): Pick<Registry, "shareGroup" | "tel
         );
         const told = Array.from({ length: Math.ceil(starts.length / MOST_STARTS) }, (_, part) => {
           const some = starts.slice(part * MOST_STARTS, (part + 1) * MOST_STARTS);
-          const change: Change = { kind: "starts", gatewayId, starts: some };
+          const change: Change = { kind: "starts", by, starts: some };
           return redis.publish(keys.changeChannel, JSON.stringify(change));
         });
         await Promise.all([...prolonged, ...told]);

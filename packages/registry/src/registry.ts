@@ -78,10 +78,10 @@ export interface Registry {
   /** Gives that back, if `engineId` is the one. */
   releasePull(image: string, engineId: string): Promise<void>;
   /**
-   * Tells all, itself too, of starts that a gateway has placed since it told last. What is agreed on their images, if
+   * Tells all, itself too, of starts that a gateway has placed since it told last, or that came to a replica past the gateways. What is agreed on their images, if
    * anything is, holds for `ttlMs` from now on.
    */
-  tellStarts(gatewayId: string, starts: readonly PlacedStarts[], ttlMs: number): Promise<void>;
+  tellStarts(by: string, starts: readonly PlacedStarts[], ttlMs: number): Promise<void>;
 
   /**
    * Gives the session to `runtimeId`, unless another runtime holds it. Returns the holder's id.

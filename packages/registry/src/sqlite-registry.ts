@@ -71,10 +71,10 @@ function groups(deps: {
         if (holder !== replicaId) changes.notify({ kind: "group", image, replicaId });
         return replicaId;
       }),
-    tellStarts: (gatewayId, starts, ttlMs) =>
+    tellStarts: (by, starts, ttlMs) =>
       open(() => {
         for (const { image } of starts) prolong.run(expiry(now(), ttlMs), image, now());
-        if (starts.length > 0) changes.notify({ kind: "starts", gatewayId, starts });
+        if (starts.length > 0) changes.notify({ kind: "starts", by, starts });
       }),
   };
 }

@@ -148,6 +148,7 @@ export function createWorld(engineOptions: FakeEngineOptions = {}): World {
       bootTimeoutMs: 60_000,
       turnLimits: () => ({ maxStarting: 8, maxRunning: 100, memoryBytes: 1_000, ...options }),
       memoryReservedBytes: 1,
+      onUnplaced: () => undefined,
       afterBurst: (begin) => void setImmediate(begin),
       newId: () => idOf((runtimesMade += 1)),
       newSecret: () => "secret",

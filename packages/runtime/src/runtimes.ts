@@ -63,7 +63,7 @@ export type RuntimeCounts = {
 export type RuntimesOptions = Pick<KeeperOptions, "engine" | "onImages"> &
   Pick<ReaperOptions, "lifetime" | "activity" | "agentIdleMs"> &
   Pick<ReconcilerOptions, "memoryReservedBytes" | "mayEnd" | "onChange" | "log"> &
-  Pick<StarterOptions, "replicaId" | "afterBurst" | "newId" | "newSecret"> &
+  Pick<StarterOptions, "replicaId" | "onUnplaced" | "afterBurst" | "newId" | "newSecret"> &
   Omit<StepOptions, "assignPort" | "onSlowBoot"> & {
     registry: Registry;
     /** How many may start and run, and with how much memory as counted by `memoryReservedBytes`. */

@@ -43,6 +43,26 @@ describe("start()", () => {
     expect(new Set([first.id, ...others.map(({ id }) => id)]).size).toBe(3);
   });
 
+  test("tells of each new runtime that no gateway has placed, and says so in its events", async () => {
+    const world = createWorld();
+    const told: string[] = [];
+    const life = await world.beginAndRun({
+      onUnplaced: (image) => void told.push(image),
+      pickPort: () => Promise.reject(new ServiceError("unavailable", "no port is free")),
+    });
+    const direct = await life.start(order());
+    await life.start(order());
+    const placed = await life.start(order({ sessionId: "placed", placement: "home" }));
+    expect(told).toEqual([direct.spec.image]);
+    expect([direct, placed].map(({ events }) => events[0]?.message)).toEqual([
+      "placed on replica replica-1 (direct)",
+      "placed on replica replica-1 (home)",
+    ]);
+    const refused = order({ sessionId: "refused", urlForm: "port" });
+    await expect(life.start(refused)).rejects.toThrow("no port is free");
+    expect(told).toHaveLength(1);
+  });
+
   test("shows the runtime to nobody before it has its port, and so a URL", async () => {
     const world = createWorld();
     const port = Promise.withResolvers<number>();

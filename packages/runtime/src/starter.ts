@@ -19,7 +19,7 @@ export type StartOrder = {
   portHost?: string | undefined;
   /** The caller's own key for the sandbox, if it sent one. */
   sessionApiKey: string | null;
-  /** Why it is started on this replica, in a word. Default: whoever asked has chosen it. */
+  /** Why a gateway has placed it on this replica, in a word. Default: whoever asked came to this replica. */
   placement?: string | undefined;
 };
 
@@ -32,6 +32,8 @@ export type StarterOptions = {
   assignPort: (entry: Entry) => Promise<void>;
   stop: (id: string) => void;
   resume: (entry: Entry) => RuntimeRecord;
+  /** A runtime of the image begins that no gateway has placed. */
+  onUnplaced: (image: string) => void;
   /** A burst of starts is answered before the work of the engine on the first of them begins. */
   afterBurst: (begin: () => void) => void;
   clock: Pick<Clock, "now">;
@@ -70,11 +72,10 @@ export function createStarter(
 
   function newRecord(order: StartOrder, now: number, before?: RuntimeRecord): RuntimeRecord {
     const { sessionApiKey, placement, ...asked } = order;
-    const why = placement === undefined ? "" : ` (${placement})`;
     const accepted = {
       at: now,
       reason: "Accepted",
-      message: `placed on replica ${replicaId}${why}`,
+      message: `placed on replica ${replicaId} (${placement ?? "direct"})`,
     };
     return {
       ...asked,
@@ -109,6 +110,7 @@ export function createStarter(
     roster.enter(entry);
     entry.accepted = accept(entry, known);
     await entry.accepted;
+    if (order.placement === undefined) options.onUnplaced(order.spec.image);
     return reconciler.shown(entry);
   };
 }
