@@ -9,6 +9,7 @@ import { imagePattern, patternHelp, type ImagePattern } from "../image-pattern.t
 import { jsonOption, type JsonOption } from "../json-option.ts";
 import { nameArgument } from "../name-argument.ts";
 import { numberOption } from "../number-option.ts";
+import { createProgressLine } from "../progress-line.ts";
 import { pinImages } from "../pin-images.ts";
 import { plural } from "../plural.ts";
 import { createPrefetchDisplay, type PrefetchDisplay } from "../prefetch-display.ts";
@@ -103,7 +104,16 @@ export function addPrefetch(program: Command, terminal: Terminal): void {
 
 async function plan({ lines, options }: Wanted, { client }: Connection, terminal: Terminal) {
   const wanted = { images: [...lines.keys()], copies: options.copies };
-  const replicas = await askPrefetchPlan(wanted, { client, signal: terminal.signal });
+  const { stderr } = terminal;
+  const line = createProgressLine(stderr);
+  const onAsking = (images: number): void => {
+    const text = `asking registries for sizes, ${images} to go`;
+    if (stderr.isTTY) line.show(text);
+    else if (images > 0) printLine(stderr, text);
+  };
+  const replicas = await askPrefetchPlan(wanted, { client, terminal, onAsking }).finally(
+    line.clear,
+  );
   if (options.json) printJson(terminal.stdout, { replicas });
   else printPrefetchPlan(terminal.stdout, replicas, wanted);
 }
