@@ -51,7 +51,7 @@ describe("sum()", () => {
     ]);
     expect(await sizes.sum(list.slice(0, 2))).toMatchObject({ known: 2, bytes: 1_020 });
     expect(asked).toEqual(list);
-    expect(most()).toBe(32);
+    expect(most()).toBe(64);
     pass(600_001);
     await sizes.sum(list);
     expect(asked).toHaveLength(200);
@@ -102,10 +102,11 @@ describe("sum()", () => {
       left -= 2;
       return { ...(await layered(name)), allowance: { all: 100, left } };
     };
-    const { sizes, asked } = fixture({ "r.test": counting });
+    const { sizes, asked, most } = fixture({ "r.test": counting });
     const sum = await sizes.sum(names(200));
     expect(left).toBeGreaterThanOrEqual(50);
     expect(asked.length).toBeGreaterThan(20);
+    expect(most()).toBe(4);
     expect(sum).toMatchObject({ known: asked.length, asking: 0 });
     const [[reason = "", count] = []] = sum.unknown;
     expect([reason, count]).toEqual([

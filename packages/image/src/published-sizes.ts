@@ -48,12 +48,14 @@ type Host = {
 const KNOWN_MS = 10 * 60_000;
 /** Longer than a plan takes, so that nothing is asked twice for one. */
 const UNKNOWN_MS = 2 * 60_000;
-const MOST_ANSWERS = 20_000;
+/** As many as a call names; they take some 30 MB. */
+const MOST_ANSWERS = 10_000;
 const MOST_HOSTS = 1_000;
 const MOST_AT_ONCE = 64;
-const MOST_AT_A_HOST = 32;
 /** Where several platforms have the name, its index is asked for as well. */
 const QUESTIONS_EACH = 2;
+/** Of 100 that a registry allows, 4 at once. */
+const FEW_OF = 25;
 
 export function createPublishedSizes(options: PublishedSizesOptions): PublishedSizes {
   const { registries, mirrors = [], now, answerWithinMs = 5_000, deadlineMs = 10_000 } = options;
@@ -156,15 +158,16 @@ export function createPublishedSizes(options: PublishedSizesOptions): PublishedS
   };
 }
 
-/** So many that half of what a registry allows is left for pulls whatever becomes of them. */
+/** So many that half of what a registry allows is left for pulls whatever becomes of them, and few, as other replicas ask as well. */
 function mostAtOnce(allowance: ImageParts["allowance"]): number {
-  if (!allowance) return MOST_AT_A_HOST;
+  if (!allowance) return MOST_AT_ONCE;
   const spare = allowance.left - allowance.all / 2;
-  return Math.min(MOST_AT_A_HOST, Math.floor(spare / QUESTIONS_EACH));
+  const few = Math.max(1, allowance.all / FEW_OF);
+  return Math.floor(Math.min(MOST_AT_ONCE, few, spare / QUESTIONS_EACH));
 }
 
 function faster(atOnce: number): number {
-  return Math.min(MOST_AT_A_HOST, 2 * atOnce);
+  return Math.min(MOST_AT_ONCE, 2 * atOnce);
 }
 
 function tooFew(name: string, allowance: ImageParts["allowance"]): string {

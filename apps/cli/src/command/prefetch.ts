@@ -54,6 +54,9 @@ the line in FILE, or that of the last part of the image, with _TAG behind it unl
 if neither a replica nor its registry has it, and then brought to where it belongs as the others are. A .tar or .tar.gz of
 that folder does as well; and where FILE has one image, a folder with its Dockerfile, or an archive of that.
 
+--plan asks registries for the sizes of what no engine holds: compressed, each shared layer once. Docker Hub counts such a question
+as a pull, so half of its limit is left alone. It takes a minute at most; the same command goes on where it was.
+
 A replica whose disk has no room for an image beside what the prefetch has brought stops there: the rest of its part fails
 with disk_full. One that does not answer for --patience seconds is not waited for any more, and its images have failed.
 
