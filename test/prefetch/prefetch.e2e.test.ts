@@ -73,6 +73,11 @@ describe("remote-runtime prefetch, against a gateway and two replicas", () => {
     const { names, file } = await makeList(24);
     const [bad = "", ...good] = names;
     registry.fail(bad, 404);
+    const cold = await run(file, "--plan");
+    expect(cold.stdout).toMatch(
+      /24 images on 2 replicas, 24 to pull: 2\d\d kB compressed, 1 of unknown size\n1 size unknown: /,
+    );
+    expect(pullsOf(names)).toEqual(each(names, 0));
     const first = await run(file, "--json");
     expect(first.code).toBe(1);
     expect(documentOf(first)).toMatchObject({

@@ -1,7 +1,13 @@
+import { rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { watchMemory } from "@remote-runtime/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { z } from "zod";
 import { acceptedBuild, contextOf, endedBuild } from "../build/build-client.ts";
+import { runCli } from "../cli/cli.ts";
 import type { Member } from "../cluster/member.ts";
+import { call } from "../support/call.ts";
 import { startOwnRegistry, type OwnRegistry } from "../support/own-registry.ts";
 import { until } from "../support/until.ts";
 import {
@@ -54,6 +60,16 @@ async function build(member: Member, target: string, tags: string[] = []) {
 
 const exists = async ({ api }: Member, image: string): Promise<unknown> =>
   (await api.get(`/image_exists?image=${image}`)).json();
+
+const Described = z.object({ digest: z.string(), size: z.number() });
+const Manifest = z.object({ config: Described, layers: z.array(Described) });
+
+async function manifestOf(tag: string): Promise<z.infer<typeof Manifest>> {
+  const authorization = `Basic ${Buffer.from(`${user.name}:${user.password}`).toString("base64")}`;
+  const accept = "application/vnd.docker.distribution.manifest.v2+json";
+  const url = `http://${registry.local}/v2/tests/${all.marker}/manifests/${tag}`;
+  return Manifest.parse((await call(url, { headers: { accept, authorization } })).json());
+}
 
 test("what one replica builds is in the registry under all its names, and another engine runs it", async () => {
   const [first, second] = replicas();
@@ -140,6 +156,35 @@ test("builds copy what they begin from off the engine that alone has it, once fo
   const times = ["--since", since, "--until", String(Date.now() / 1000 + 1)];
   const loads = await other.docker("events", ...times, "--filter=event=load");
   expect(loads.split("\n")).toHaveLength(1);
+});
+
+test("a plan knows from a registry what images weigh that no engine holds, a shared layer once", async () => {
+  const [first] = replicas();
+  const tags = ["plan-a", "plan-b"];
+  for (const tag of tags) {
+    expect((await build(first, `${prefix}/${all.marker}:${tag}`)).status).toBe("SUCCESS");
+  }
+  const manifests = await Promise.all(tags.map(manifestOf));
+  const parts = manifests.flatMap(({ config, layers }) => [config, ...layers]);
+  const sizes = new Map(parts.map(({ digest, size }) => [digest, size]));
+  // The layer of the base image, and one and a configuration of each.
+  expect([parts.length, sizes.size]).toEqual([6, 5]);
+  const total = [...sizes.values()].reduce((sum, size) => sum + size, 0);
+  const images = [...tags, "plan-none"].map((tag) => `mirrored.test/${all.marker}:${tag}`);
+  const file = join(tmpdir(), `plan-${all.marker}`);
+  await writeFile(file, images.join("\n"));
+  const { cluster } = all;
+  const env = { REMOTE_RUNTIME_URL: cluster.gateway.url, SANDBOX_API_KEY: cluster.key };
+  try {
+    const { stdout } = await runCli(["prefetch", file, "--plan", "--json", "--copies", "2"], env);
+    const reason = "mirrored.test does not answer (ENOTFOUND)";
+    const plan = { images: 3, held: 0, missing_bytes: 0, compressed_bytes: total };
+    const unknown = { unknown_sizes: 1, asking: 0, unknown_reasons: [{ reason, images: 1 }] };
+    const each = { ...plan, ...unknown, fits: "unknown" };
+    expect(JSON.parse(stdout)).toMatchObject({ replicas: [each, each] });
+  } finally {
+    await rm(file);
+  }
 });
 
 test("a start of what a registry lacks has failed at once, with the registry's own words", async () => {

@@ -139,7 +139,10 @@ test("POST /prefetch/plan tells what is missing, how much that is and whether it
           images: 20,
           held: 0,
           missing_bytes: 3_800,
+          compressed_bytes: 0,
           unknown_sizes: 1,
+          asking: 0,
+          unknown_reasons: [{ reason: "there are no registries", images: 1 }],
           room_bytes: 10_000,
           fits: "unknown",
         },
@@ -156,6 +159,45 @@ test("POST /prefetch/plan tells what is missing, how much that is and whether it
     ],
   });
   expect(given(fixture, ["one", "two"], "p")).toEqual([]);
+});
+
+test("POST /prefetch/plan has each replica ask registries for what no engine holds", async () => {
+  await using fixture = await createGatewayFixture({ replicas: ["one", "two", "three"] });
+  const image = { createdAt: 1, sizeBytes: 200 };
+  const held = new Map(images.slice(0, 10).map((name) => [name, image]));
+  await fixture.registry.publishInventory("one", held);
+  await fixture.replica("one").announce({ roomBytes: 100_000 });
+  await fixture.gateway.refresh();
+  const sizes = { known: 7, bytes: 5_000, asking: 2, unknown: [{ reason: "odd", images: 1 }] };
+  fixture.replica("one").answerNext("imageSizes", async () => sizes);
+  fixture.replica("two").answerNext("imageSizes", async () => ({ ...sizes, asking: 0, known: 10 }));
+  await fixture.replica("three").kill();
+  const body = { images, copies: 3 };
+  const { body: plan } = await fixture.ask("POST", "/prefetch/plan", { body });
+  expect(plan).toMatchObject({
+    replicas: [
+      {
+        replica_id: "one",
+        missing_bytes: 0,
+        compressed_bytes: 5_000,
+        unknown_sizes: 3,
+        asking: 2,
+        unknown_reasons: [{ reason: "odd", images: 1 }],
+        fits: "unknown",
+      },
+      {
+        replica_id: "three",
+        missing_bytes: 2_000,
+        unknown_sizes: 10,
+        unknown_reasons: [{ reason: "replica three does not answer", images: 10 }],
+      },
+      { replica_id: "two", missing_bytes: 2_000, compressed_bytes: 5_000, unknown_sizes: 0 },
+    ],
+  });
+  const whole = { known: 10, bytes: 5_000, asking: 0, unknown: [] };
+  fixture.replica("one").answerNext("imageSizes", async () => whole);
+  const again = await fixture.ask("POST", "/prefetch/plan", { body });
+  expect(again.body).toMatchObject({ replicas: [{ replica_id: "one", fits: "likely" }, {}, {}] });
 });
 
 test("pins are shown with who and when, and taken back", async () => {

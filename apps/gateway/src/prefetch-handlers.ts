@@ -14,7 +14,7 @@ import { assertOperator } from "./assert-operator.ts";
 import type { Directory } from "./directory.ts";
 import { noReplica } from "./no-replica.ts";
 import { prefetchHomes, type PrefetchHomes } from "./prefetch-homes.ts";
-import { prefetchPlan } from "./prefetch-plan.ts";
+import { prefetchPlan, type AskSizes } from "./prefetch-plan.ts";
 import type { ReplicaCaller } from "./replica-caller.ts";
 
 export type PrefetchHandlersOptions = {
@@ -69,6 +69,11 @@ export function createPrefetchHandlers(options: PrefetchHandlersOptions): Prefet
     );
   }
 
+  function assertHeard(replica: ReplicaInfo): void {
+    if (!caller.isSilent(replica)) return;
+    throw new ServiceError("unavailable", `replica ${replica.id} has not answered a moment ago`);
+  }
+
   return {
     async prefetch({ body }, context) {
       assertOperator(context, rights);
@@ -83,8 +88,13 @@ export function createPrefetchHandlers(options: PrefetchHandlersOptions): Prefet
       const replicas = await shares(homes.keys(), give, partOf);
       return { prefetch_id, replicas };
     },
-    async planPrefetch({ body }) {
-      return { replicas: prefetchPlan(homesOf(body), directory.snapshot()) };
+    async planPrefetch({ body }, context) {
+      const askSizes: AskSizes = (replica, images) => {
+        assertHeard(replica);
+        const input = { body: { images: [...images] } };
+        return caller.call({ replica, route: "imageSizes", input, context });
+      };
+      return { replicas: await prefetchPlan(homesOf(body), directory.snapshot(), askSizes) };
     },
     prefetchProgress: ({ params }, context) => askAll("givenImages", params, context),
     cancelPrefetch({ params }, context) {
@@ -99,12 +109,7 @@ export function createPrefetchHandlers(options: PrefetchHandlersOptions): Prefet
     context: CallContext,
   ): Promise<{ prefetch_id: string; replicas: PrefetchShare[] }> {
     const replicas = await shares(directory.snapshot().replicas.keys(), async (replica) => {
-      if (caller.isSilent(replica)) {
-        throw new ServiceError(
-          "unavailable",
-          `replica ${replica.id} has not answered a moment ago`,
-        );
-      }
+      assertHeard(replica);
       return caller.call({ replica, route, input: { params }, context });
     });
     return { ...params, replicas };

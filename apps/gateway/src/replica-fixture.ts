@@ -202,6 +202,12 @@ function createHandlers(parts: Parts): Handlers<ReplicaRoutes> {
     },
     givenImages: async ({ params }) => progressOf(given.get(params.prefetch_id)),
     cancelImages: async ({ params }) => progressOf(given.get(params.prefetch_id)),
+    imageSizes: async ({ body }) => ({
+      known: 0,
+      bytes: 0,
+      asking: 0,
+      unknown: [{ reason: "there are no registries", images: body.images.length }],
+    }),
     warmRuntimeConfigs: async () => ({ configs: [] }),
     health: async () => ({ status: "ok", version: "0.1.0" }),
   };

@@ -43,6 +43,7 @@ async function handlersWith(
       cancel: unused,
       close: unused,
     },
+    sizes: { sum: unused },
     registry,
     addressOf: () => ({ base: "http://replica:8000", wildcardBase: null }),
     urlPolicy: "auto",

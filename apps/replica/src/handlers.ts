@@ -1,4 +1,9 @@
-import type { ImageStore, Prefetches, PublishedImages } from "@remote-runtime/image";
+import type {
+  ImageStore,
+  Prefetches,
+  PublishedImages,
+  PublishedSizes,
+} from "@remote-runtime/image";
 import {
   dialectOf,
   PLACEMENT_HEADER,
@@ -33,6 +38,7 @@ export type HandlersOptions = Pick<BuildHandlersOptions, "builds" | "receive"> &
   images: Pick<ImageStore, "held">;
   published: Pick<PublishedImages, "has">;
   prefetches: Prefetches;
+  sizes: PublishedSizes;
   registry: Pick<Registry, "record">;
   addressOf: (request: Request) => PublicAddress;
   urlPolicy: UrlPolicy;
@@ -163,7 +169,7 @@ export function createHandlers(options: HandlersOptions): Handlers<ReplicaRoutes
       return { exists: true, image: PUBLISHED_IMAGE, url };
     },
 
-    ...createPrefetchHandlers(options.prefetches),
+    ...createPrefetchHandlers(options),
     ...createBuildHandlers({ ...options, baseOf: (request) => addressOf(request).base }),
 
     async registryPrefix() {

@@ -1,15 +1,18 @@
+import { createManifestReader } from "@remote-runtime/docker";
 import {
   createDigestMarks,
   createImageBringer,
   createImageStore,
   createPrefetches,
   createPublishedImages,
+  createPublishedSizes,
   createPublisher,
   createSharedPulls,
   type DiskKeeper,
   type ImageStore,
   type Prefetches,
   type PublishedImages,
+  type PublishedSizes,
   type Publisher,
   type SharedPulls,
   type Siblings,
@@ -26,6 +29,7 @@ import { createInventory, type Inventory } from "./inventory.ts";
 import { createMoves } from "./moves.ts";
 import { createPins } from "./pins.ts";
 import { createPullLeases } from "./pull-leases.ts";
+import { credentialSourceOf } from "./registry-setting.ts";
 import { createSiblings } from "./siblings.ts";
 
 export type ImageServiceOptions = {
@@ -52,6 +56,8 @@ export interface ImageService {
   readonly prefetches: Prefetches;
   /** What registries have. */
   readonly published: PublishedImages;
+  /** What their images weigh there. */
+  readonly sizes: PublishedSizes;
   /** Where builds go; `undefined`: they stay where they are. */
   readonly publisher: Publisher | undefined;
   /** Room for all of them. */
@@ -109,12 +115,14 @@ export async function createImageService(options: ImageServiceOptions): Promise<
   const images = createImageStore({ engine: bringer, maxPulls, backoff, disk });
   const prefetches = createPrefetches({ images, maxPulls });
   const injects = createInjectKeeper({ ...options, docker, images });
+  const registries = createManifestReader({ docker, credentials: credentialSourceOf(config), now });
   const inventory = createInventory({ replicaId, images, registry, clock, log });
 
   return {
     images,
     prefetches,
     published: createPublishedImages({ engine, mirrors, now, log }),
+    sizes: createPublishedSizes({ registries, mirrors, now }),
     publisher: folder === undefined ? undefined : createPublisher({ engine, folder, backoff, now }),
     disk,
     injects,

@@ -1,4 +1,9 @@
-import { canonicalReference, type Prefetches, type PrefetchView } from "@remote-runtime/image";
+import {
+  canonicalReference,
+  type Prefetches,
+  type PrefetchView,
+  type PublishedSizes,
+} from "@remote-runtime/image";
 import {
   ServiceError,
   type Handlers,
@@ -7,7 +12,13 @@ import {
 } from "@remote-runtime/protocol";
 
 /** What gateways give one replica to pull ahead of the starts, and ask of it. */
-export function createPrefetchHandlers(prefetches: Prefetches): Handlers<ReplicaPrefetchRoutes> {
+export function createPrefetchHandlers({
+  prefetches,
+  sizes,
+}: {
+  prefetches: Prefetches;
+  sizes: PublishedSizes;
+}): Handlers<ReplicaPrefetchRoutes> {
   return {
     giveImages: async ({ body: { prefetch_id: id, images, anew } }) =>
       progressOf(prefetches.give(id, images.map(canonicalReference), { anew })),
@@ -15,6 +26,13 @@ export function createPrefetchHandlers(prefetches: Prefetches): Handlers<Replica
       progressOf(prefetches.view(id) ?? unknown(id)),
     cancelImages: async ({ params: { prefetch_id: id } }) =>
       progressOf(prefetches.cancel(id) ?? unknown(id)),
+    async imageSizes({ body: { images } }) {
+      const { unknown: problems, ...sum } = await sizes.sum(images);
+      return {
+        ...sum,
+        unknown: Array.from(problems, ([reason, count]) => ({ reason, images: count })),
+      };
+    },
   };
 }
 

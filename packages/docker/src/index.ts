@@ -8,6 +8,7 @@ export {
 } from "./docker-engine.ts";
 export { createDockerInject, type DockerInjectOptions } from "./docker-inject.ts";
 export { findDiskSpace, type DiskSource } from "./find-disk-space.ts";
+export { createManifestReader } from "./manifest-reader.ts";
 export { inspectSelf, type Self } from "./inspect-self.ts";
 export { pingEngine } from "./ping-engine.ts";
 export { ensureNetwork, type SandboxNetwork } from "./network.ts";

@@ -63,11 +63,13 @@ export async function registryCredential(
   return storedCredential(config, registry);
 }
 
+export type FoundCredential = { credential?: Dockerode.AuthConfig | undefined; problem?: string };
+
 /** Most images need no credential, so one that cannot be read is a problem only if what it is for then fails. */
 export async function findCredential(
   reference: string,
   source: CredentialSource,
-): Promise<{ credential?: Dockerode.AuthConfig | undefined; problem?: string }> {
+): Promise<FoundCredential> {
   try {
     return { credential: await registryCredential(reference, source) };
   } catch (error) {

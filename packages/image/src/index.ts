@@ -23,14 +23,16 @@ export { createImageStore, type ImageStore, type PullPolicy } from "./image-stor
 export type { InjectEngine, InjectSource, InjectVolume, PathKind } from "./inject-engine.ts";
 export { isWithin, parseInjectMappings, type InjectMapping } from "./inject-mapping.ts";
 export { createInjectStore, type InjectStore, type Injection } from "./inject-store.ts";
+export type { ImagePart, ImageParts, ManifestReader } from "./manifest-reader.ts";
 export type { Mirror } from "./mirror.ts";
 export type { MirrorEngine } from "./mirror-engine.ts";
 export { createPrefetches, type Prefetches, type PrefetchView } from "./prefetches.ts";
 export type { PullLeases } from "./pull-leases.ts";
 export { createPublishedImages, type PublishedImages } from "./published-images.ts";
+export { createPublishedSizes, type PublishedSizes, type SizeSum } from "./published-sizes.ts";
 export { createPublisher, type Publisher } from "./publisher.ts";
 export type { RegistryEngine } from "./registry-engine.ts";
-export { createRecent } from "./recent.ts";
+export { createRecent, type Recent } from "./recent.ts";
 export { RegistryAwayError } from "./registry-away-error.ts";
 export { createSharedPulls, type SharedPulls } from "./shared-pulls.ts";
 export {

@@ -17,6 +17,7 @@ export { fillPortPlaceholder } from "./port-placeholder.ts";
 export { planFits } from "./plan-fits.ts";
 export { prefetchIdOf } from "./prefetch-id.ts";
 export {
+  type ImageSizes,
   MOST_PREFETCH_FAILURES,
   MOST_PREFETCH_IMAGES,
   PrefetchObject,
@@ -24,6 +25,7 @@ export {
   PrefetchProgress,
   PrefetchShare,
   type ReplicaPrefetchRoutes,
+  type UnknownSizes,
 } from "./prefetch-route.ts";
 export { replicaRoutes, type ReplicaRoutes } from "./replica-route.ts";
 export { routes, type CallContext, type Handlers, type RouteName, type Routes } from "./route.ts";

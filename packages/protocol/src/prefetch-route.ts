@@ -63,6 +63,20 @@ export const PrefetchObject = z.object({
 });
 export type PrefetchObject = z.infer<typeof PrefetchObject>;
 
+/** Images whose size a registry did not tell, in words for people. */
+const UnknownSizes = z.object({ reason: z.string(), images: count });
+export type UnknownSizes = z.infer<typeof UnknownSizes>;
+
+/** What is known of the sizes of a list in its registries. Each image counts for one of `known`, `asking` and `unknown`. */
+export const ImageSizes = z.object({
+  known: count,
+  /** Of the known ones together, compressed; layers that several share count once. */
+  bytes: z.number(),
+  asking: count,
+  unknown: z.array(UnknownSizes),
+});
+export type ImageSizes = z.infer<typeof ImageSizes>;
+
 /** What a prefetch would bring to one replica. */
 export const PrefetchPlan = z.object({
   replica_id: z.string(),
@@ -71,14 +85,23 @@ export const PrefetchPlan = z.object({
   images: count,
   /** Of these its engine has so many. */
   held: count,
-  /** Of the missing ones, as far as another replica holds them and tells their size. */
+  /** Of the missing ones that another replica holds: unpacked, as its engine says. */
   missing_bytes: z.number(),
-  /** Missing ones of which nobody knows the size. */
+  /** Of the missing ones that only registries have: as these send them. Layers that several of them share count once. */
+  compressed_bytes: z.number(),
+  /** Missing ones whose size is not known. */
   unknown_sizes: count,
+  /** So many of these are being asked for: the same call again, at once, knows more. */
+  asking: count,
+  /** Why the others are not known: at most twenty reasons. */
+  unknown_reasons: z.array(UnknownSizes),
   /** What the disk of its engine takes before images have to go, below DISK_HIGH_PERCENT; null where it does not say. */
   room_bytes: z.number().nullable(),
-  /** Whether all that its engine lacks finds room, by what is known. Layers that images share count for each of them. */
-  fits: z.enum(["yes", "no", "unknown"]),
+  /**
+   * Whether all that its engine lacks finds room, by what is known; `likely` where some of it is known compressed only. Layers
+   * that held images share count for each of them.
+   */
+  fits: z.enum(["yes", "likely", "no", "unknown"]),
 });
 export type PrefetchPlan = z.infer<typeof PrefetchPlan>;
 
@@ -103,7 +126,8 @@ export const prefetchRoutes = {
     output: PrefetchObject,
   },
   planPrefetch: {
-    summary: "What a prefetch would bring to each replica, and whether it fits",
+    summary:
+      "What a prefetch would bring to each replica, and whether it fits; asks registries for sizes that no engine knows, and answers within seconds with those it has by then",
     method: "POST",
     path: "/prefetch/plan",
     status: 200,
@@ -169,6 +193,16 @@ export const replicaPrefetchRoutes = {
     query: nothing,
     body: nothing,
     output: PrefetchProgress,
+  },
+  imageSizes: {
+    method: "POST",
+    path: "/images/sizes",
+    status: 200,
+    auth: true,
+    params: nothing,
+    query: nothing,
+    body: z.object({ images: Images }),
+    output: ImageSizes,
   },
 } as const satisfies Record<string, Route>;
 

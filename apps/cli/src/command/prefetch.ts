@@ -9,6 +9,7 @@ import { imagePattern, patternHelp, type ImagePattern } from "../image-pattern.t
 import { jsonOption, type JsonOption } from "../json-option.ts";
 import { nameArgument } from "../name-argument.ts";
 import { numberOption } from "../number-option.ts";
+import { createProgressLine } from "../progress-line.ts";
 import { pinImages } from "../pin-images.ts";
 import { plural } from "../plural.ts";
 import { createPrefetchDisplay, type PrefetchDisplay } from "../prefetch-display.ts";
@@ -52,6 +53,9 @@ engine lacks it, in the background of the starts there. The servers keep track o
 the line in FILE, or that of the last part of the image, with _TAG behind it unless the tag is latest. Such an image is built
 if neither a replica nor its registry has it, and then brought to where it belongs as the others are. A .tar or .tar.gz of
 that folder does as well; and where FILE has one image, a folder with its Dockerfile, or an archive of that.
+
+--plan asks registries for the sizes of what no engine holds: compressed, each shared layer once. Docker Hub counts such a question
+as a pull, so half of its limit is left alone. It takes a minute at most; the same command goes on where it was.
 
 A replica whose disk has no room for an image beside what the prefetch has brought stops there: the rest of its part fails
 with disk_full. One that does not answer for --patience seconds is not waited for any more, and its images have failed.
@@ -103,7 +107,16 @@ export function addPrefetch(program: Command, terminal: Terminal): void {
 
 async function plan({ lines, options }: Wanted, { client }: Connection, terminal: Terminal) {
   const wanted = { images: [...lines.keys()], copies: options.copies };
-  const replicas = await askPrefetchPlan(wanted, { client, signal: terminal.signal });
+  const { stderr } = terminal;
+  const line = createProgressLine(stderr);
+  const onAsking = (images: number): void => {
+    const text = `asking registries for sizes, ${images} to go`;
+    if (stderr.isTTY) line.show(text);
+    else if (images > 0) printLine(stderr, text);
+  };
+  const replicas = await askPrefetchPlan(wanted, { client, terminal, onAsking }).finally(
+    line.clear,
+  );
   if (options.json) printJson(terminal.stdout, { replicas });
   else printPrefetchPlan(terminal.stdout, replicas, wanted);
 }
