@@ -254,6 +254,29 @@ describe("prefetch", () => {
     expect(stdout).toContain("10,001 images on 1 replica, 9999 to pull: 6.0 TB\n");
   });
 
+  test("--plan says what a replica does not tell of its room", async () => {
+    const one = { images: 2, held: 0, missing_bytes: 3e12, unknown_sizes: 1 };
+    const silent = {
+      replica_id: "old",
+      engine_id: "e",
+      room_bytes: null,
+      fits: "unknown",
+    } as const;
+    const full = { replica_id: "new", engine_id: "f", room_bytes: 1e12, fits: "no" } as const;
+    const replicas = [
+      { ...one, ...full },
+      { ...one, ...silent },
+    ];
+    await using gateway = await startGateway({ planPrefetch: async () => ({ replicas }) });
+    const plan = ["prefetch", "-", "--plan"];
+    const { code, stdout } = await cli(plan, { gateway, typed: "a\nb\n" });
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/new +2 +0 +2 +3\.0 TB +1 +1\.0 TB +no\n/);
+    expect(stdout).toMatch(/old +2 +0 +2 +3\.0 TB +1 +unknown +unknown\n/);
+    const json = await cli([...plan, "--json"], { gateway, typed: "a\nb\n" });
+    expect(JSON.parse(json.stdout)).toEqual({ replicas });
+  });
+
   test("refuses a list with bad names before anything starts, naming each", async () => {
     await using server = await start([[share({ held: 1 })]]);
     const typed = "a\nB\nok:1\nC d\n";
