@@ -1,4 +1,5 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
+import { z } from "zod";
 import { createSeededRandom } from "../support/seeded-random.ts";
 import { until } from "../support/until.ts";
 import type { WireRuntime } from "../support/wire-runtime.ts";
@@ -9,11 +10,17 @@ import { containerSessions } from "./container-sessions.ts";
 import { createPairWatch } from "./pair-watch.ts";
 import { createPromises, type Promises } from "./promises.ts";
 
+const Count = z.coerce.number().int().min(0);
 /** Faults of a random kind, after one of each. */
-const MORE_FAULTS = 1;
+const MORE_FAULTS = Count.parse(process.env["CHAOS_FAULTS"] ?? "1");
+/** The longest one, what heals it, and as much again. */
+const FAULT_MS = 60_000;
+const OTHERS_MS = 300_000;
 const CLIENTS = 3;
 /** Replicas compare everything with the engine every 30 s. */
 const COMPARED_MS = 60_000;
+
+vi.setConfig({ testTimeout: OTHERS_MS + MORE_FAULTS * FAULT_MS });
 
 const textOf = (pairs: Iterable<readonly [string, string]>): string =>
   [...pairs]
@@ -90,8 +97,7 @@ test("whatever dies, one thing after another, each session has one runtime and n
     for (const count of Object.values(promises.good)) expect(count).toBeGreaterThan(faults.length);
   } catch (error) {
     const found = promises.failures.join("\n");
-    throw new Error(`CHAOS_SEED=${seed}; faults:\n${happened.join("\n")}\n${found}`, {
-      cause: error,
-    });
+    const again = `CHAOS_SEED=${seed} CHAOS_FAULTS=${MORE_FAULTS}`;
+    throw new Error(`${again}; faults:\n${happened.join("\n")}\n${found}`, { cause: error });
   }
 });

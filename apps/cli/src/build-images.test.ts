@@ -106,6 +106,16 @@ test("buildImages() takes no for an answer, and gives up a build that nobody ans
   ]);
 });
 
+test("buildImages() waits an hour for the end of a build, and no longer", async () => {
+  const HOUR_MS = 3_600_000;
+  const working = async () => ({ status: "WORKING" as const, image: "", error: "" });
+  const { outcomes, waits } = await built(["tool:1"], { buildStatus: working });
+  const error = "build b is not over after 60 min";
+  expect(outcomes).toEqual([{ kind: "failed", image: "tool:1", error }]);
+  const waited = waits.reduce((sum, ms) => sum + ms, 0);
+  expect(waited).toBe(HOUR_MS);
+});
+
 test("buildImages() asks for four builds at once of each replica", async () => {
   let [running, most] = [0, 0];
   const eight = Promise.withResolvers<void>();

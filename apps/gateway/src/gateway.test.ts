@@ -1,4 +1,4 @@
-import { RuntimeObject } from "@remote-runtime/protocol";
+import { PlacementObject, RuntimeObject } from "@remote-runtime/protocol";
 import { createLog, listen } from "@remote-runtime/server";
 import { describe, expect, test } from "vitest";
 import { createGatewayFixture, type GatewayFixture } from "./gateway-fixture.ts";
@@ -137,10 +137,29 @@ test("a gateway asks for a key, and takes it as a bearer token too", async () =>
 });
 
 test("placements_total counts the decisions by kind", async () => {
-  await using fixture = await createGatewayFixture({ replicas: ["one"] });
+  await using fixture = await createGatewayFixture({ replicas: ["one", "two"] });
+  const counts = async (): Promise<Record<string, number>> => {
+    const text = await fixture.metrics.registry.metrics();
+    const lines = text.matchAll(/^placements_total\{kind="(\w+)"\} (\d+)$/gm);
+    return Object.fromEntries([...lines].map(([, kind, count]) => [kind, Number(count)]));
+  };
+  const nameOf = (sessionId: string): string => `docker.io/library/image-of-${sessionId}:latest`;
   await startRuntime(fixture, "a");
   await startRuntime(fixture, "a");
-  const text = await fixture.metrics.registry.metrics();
-  expect(text).toContain('placements_total{kind="home"} 1');
-  expect(text).toContain('placements_total{kind="held"} 1');
+  expect(await counts()).toEqual({ home: 1, held: 1 });
+
+  const image = { createdAt: 1, sizeBytes: 1 };
+  await fixture.registry.publishInventory("two", new Map([[nameOf("b"), image]]));
+  await fixture.replica("two").announce({ pulling: [nameOf("c")] });
+  await fixture.gateway.refresh();
+  await startRuntime(fixture, "b");
+  await startRuntime(fixture, "c");
+  expect(await counts()).toEqual({ home: 1, held: 1, cached: 1, pulling: 1 });
+
+  const { body } = await fixture.ask("GET", "/placement?image=image-of-d");
+  const { replica_id: home } = PlacementObject.parse(body);
+  await fixture.replica(home).announce({ load: 100 });
+  await fixture.gateway.refresh();
+  await startRuntime(fixture, "d");
+  expect(await counts()).toEqual({ home: 1, held: 1, cached: 1, pulling: 1, spill: 1 });
 });

@@ -200,6 +200,26 @@ test("POST /prefetch/plan has each replica ask registries for what no engine hol
   expect(again.body).toMatchObject({ replicas: [{ replica_id: "one", fits: "likely" }, {}, {}] });
 });
 
+test("POST /prefetch/plan says nothing of the room of a replica that does not announce it, as older ones do", async () => {
+  await using fixture = await createGatewayFixture({ replicas: [] });
+  await fixture.addReplica("new", { roomBytes: 1_000 });
+  const { info } = await fixture.addReplica("old", { version: "0.0.9" });
+  expect(info).not.toHaveProperty("roomBytes");
+  const held = images.slice(0, 1).map((each) => [each, { createdAt: 1, sizeBytes: 200 }] as const);
+  await fixture.registry.publishInventory("new", new Map(held));
+  await fixture.gateway.refresh();
+  const body = { images: short.slice(0, 1), copies: 2 };
+  expect(await fixture.ask("POST", "/prefetch/plan", { body })).toMatchObject({
+    status: 200,
+    body: {
+      replicas: [
+        { replica_id: "new", missing_bytes: 0, room_bytes: 1_000, fits: "yes" },
+        { replica_id: "old", missing_bytes: 200, room_bytes: null, fits: "unknown" },
+      ],
+    },
+  });
+});
+
 test("pins are shown with who and when, and taken back", async () => {
   await using fixture = await createGatewayFixture({
     replicas: ["one"],

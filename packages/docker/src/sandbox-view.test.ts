@@ -21,8 +21,8 @@ describe("createSandboxView() inspected()", () => {
     ["paused", { kind: "running" }],
     ["restarting", { kind: "running" }],
     ["exited", { kind: "exited", exitCode: 3, oomKilled: true }],
-    ["dead", { kind: "exited", exitCode: 3, oomKilled: true }],
-    ["removing", { kind: "exited", exitCode: 3, oomKilled: true }],
+    ["dead", { kind: "exited", exitCode: 3, oomKilled: true, removing: true }],
+    ["removing", { kind: "exited", exitCode: 3, oomKilled: true, removing: true }],
     ["something new", { kind: "exited", exitCode: 3, oomKilled: true }],
   ])("reads the engine's %s as %j", (Status, state) => {
     expect(bridge.inspected(inspected({ Status }))?.state).toEqual(state);

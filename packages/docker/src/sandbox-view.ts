@@ -50,6 +50,9 @@ const InspectedContainer = z.object({
   }),
 });
 
+/** What the engine says of a container from before it kills the process for a removal, and of one whose removal failed. */
+const LEAVING: ReadonlySet<string> = new Set(["removing", "dead"]);
+
 export type SandboxView = {
   /** A listed container. `ended` when only an inspect knows how it ended. `undefined` when it is none of ours. */
   listed(container: unknown): { sandbox: Sandbox } | { ended: string } | undefined;
@@ -91,7 +94,12 @@ export function createSandboxView({
       const kind = stateKind(State.Status);
       const state: Sandbox["state"] =
         kind === "exited"
-          ? { kind, exitCode: State.ExitCode, oomKilled: State.OOMKilled ?? false }
+          ? {
+              kind,
+              exitCode: State.ExitCode,
+              oomKilled: State.OOMKilled ?? false,
+              ...(LEAVING.has(State.Status) ? { removing: true } : {}),
+            }
           : { kind };
       const bindings = Object.entries(NetworkSettings.Ports ?? {}).flatMap(([port, hosts]) =>
         (hosts ?? []).map(({ HostIp, HostPort }) => ({

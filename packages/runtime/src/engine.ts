@@ -22,7 +22,8 @@ export type Sandbox = {
   state:
     | { kind: "created" }
     | { kind: "running" }
-    | { kind: "exited"; exitCode: number; oomKilled: boolean };
+    /** `removing`: its container is on its way out, and its files with it. */
+    | { kind: "exited"; exitCode: number; oomKilled: boolean; removing?: true };
   /** Where each service can be dialled; empty unless it runs. */
   endpoints: Partial<Record<SandboxService, Endpoint>>;
 };

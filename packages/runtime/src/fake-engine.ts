@@ -25,7 +25,7 @@ export type FakeEngineControls = {
   /** The next `times` (default 1; 0 ends it) calls of `method` throw `error`; replaces what was said before. */
   failOn(method: FakeEngineMethod, error: Error, times?: number): void;
   /** The process of a running container ends. */
-  crash(id: string, exitCode: number, options?: { oomKilled?: boolean }): void;
+  crash(id: string, exitCode: number, options?: { oomKilled?: boolean; removing?: true }): void;
   /** The process of a container writes `text`. */
   write(id: string, text: string): void;
   /** The port of the host belongs to another program from now on. */
@@ -107,8 +107,8 @@ function createControls(state: State): FakeEngineControls {
       emit(state, { kind: "images" });
     },
     failOn: (method, error, times = 1) => void state.failures.set(method, { error, left: times }),
-    crash: (id, exitCode, { oomKilled = false } = {}) =>
-      end(state, existing(state, id), { kind: "exited", exitCode, oomKilled }),
+    crash: (id, exitCode, how = {}) =>
+      end(state, existing(state, id), { kind: "exited", exitCode, oomKilled: false, ...how }),
     write(id, text) {
       const container = existing(state, id);
       container.log = (container.log + text).slice(-MOST_LOG_CHARACTERS);

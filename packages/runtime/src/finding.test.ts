@@ -7,6 +7,7 @@ import { exampleRecord } from "./record-example.ts";
 const running: Sandbox["state"] = { kind: "running" };
 const stopped: Sandbox["state"] = { kind: "exited", exitCode: 143, oomKilled: false };
 const crashed: Sandbox["state"] = { kind: "exited", exitCode: 1, oomKilled: false };
+const removing: Sandbox["state"] = { ...stopped, exitCode: 137, removing: true };
 const NOW = 9_000;
 
 test.each<
@@ -27,6 +28,10 @@ test.each<
   [{ state: "paused" }, 2, stopped, "exited", "paused"],
   [{ state: "booting", since: 1 }, null, crashed, "exited", "exited"],
   [{ state: "ready", since: 1 }, 2, stopped, "exited", "exited"],
+  [{ state: "ready", since: 1 }, 2, removing, "exited", "failed"],
+  [{ state: "booting", since: 1 }, null, removing, "exited", "failed"],
+  [{ state: "paused" }, 2, removing, "exited", "failed"],
+  [{ state: "paused" }, null, removing, "exited", "paused"],
   [{ state: "ready", since: 1 }, 2, stopped, "engine_lost", "failed"],
   [{ state: "ready", since: 1 }, 2, crashed, "engine_lost", "exited"],
 ])(

@@ -21,15 +21,15 @@ export function finding({
   const { observed } = record;
   switch (state?.kind) {
     case undefined:
-      return keptFiles(record)
-        ? gone("its files are gone: something else removed its container")
-        : NONE;
+      return keptFiles(record) ? REMOVED : NONE;
     case "created":
       return { state: "created" };
     case "running":
       // One that was ready was seen dead: what runs now is another process, which has to boot.
       return observed.state === "booting" ? observed : { state: "booting", since: now };
     case "exited": {
+      // An engine kills what it removes, and says so first.
+      if (state.removing && keptFiles(record)) return REMOVED;
       if (!ran(observed)) return { state: "paused" };
       const { exitCode, oomKilled } = state;
       if (lost === "engine_lost" && wasStopped(state)) {
@@ -41,6 +41,7 @@ export function finding({
 }
 
 const NONE: Observed = { state: "none" };
+const REMOVED = gone("its files are gone: something else removed its container");
 
 function gone(reason: string): Observed {
   return { state: "failed", verdict: "engine_lost", reason };

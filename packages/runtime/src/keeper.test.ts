@@ -57,6 +57,19 @@ describe("an engine event", () => {
     }
   });
 
+  test("of a process that is killed for its container's removal says that, and no exit code", async () => {
+    const { world, life, id } = await startIn(createWorld());
+    world.engine.crash(id, 137, { removing: true });
+    await world.clock.settle();
+    expect(life.get(id)).toMatchObject({
+      verdict: "engine_lost",
+      observed: { reason: expect.stringContaining("something else removed its container") },
+    });
+    // Its files are not to be had any more, though they are not gone yet.
+    expect(life.route(id, "agent")).toEqual({ kind: "gone" });
+    expect(() => life.resume(id)).toThrow(/files of runtime [a-z]+ are gone/);
+  });
+
   test("that comes while a look is under way is followed by another look", async () => {
     const world = createWorld();
     const release = world.hold("inspect");

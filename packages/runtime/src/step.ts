@@ -175,7 +175,8 @@ export function createSteps(options: StepOptions): Steps {
       await engine.remove(id);
     } else {
       await engine.stop(id, 0);
-      entry.filesGone = (await engine.inspect(id)) === undefined;
+      const state = (await engine.inspect(id))?.state;
+      entry.filesGone = state === undefined || (state.kind === "exited" && state.removing === true);
     }
     options.onHalted(id);
     entry.debris = false;

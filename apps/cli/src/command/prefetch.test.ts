@@ -1,9 +1,4 @@
-import {
-  MOST_PREFETCH_IMAGES,
-  ServiceError,
-  type PrefetchPlan,
-  type PrefetchShare,
-} from "@remote-runtime/protocol";
+import { ServiceError, type PrefetchShare } from "@remote-runtime/protocol";
 import { describe, expect, test } from "vitest";
 import { cli, KEY, share, startGateway, type ServedHandlers } from "../cli-fixture.ts";
 
@@ -239,63 +234,6 @@ describe("prefetch", () => {
     expect([pinned, stdout]).toEqual([
       [IMAGES],
       "0 images pulled (0 B), 3 were there, 1 newly pinned, in 0s\n",
-    ]);
-  });
-
-  const part: PrefetchPlan = {
-    replica_id: "replica-1",
-    engine_id: "e",
-    images: 2,
-    held: 0,
-    missing_bytes: 0,
-    compressed_bytes: 0,
-    unknown_sizes: 0,
-    asking: 0,
-    unknown_reasons: [],
-    room_bytes: 5e12,
-    fits: "yes",
-  };
-
-  test("--plan shows what would be pulled, and whether it fits, of a list of any length", async () => {
-    const asked: number[] = [];
-    const unknown_reasons = [{ reason: "r.test answers 503", images: 2 }];
-    await using gateway = await startGateway({
-      async planPrefetch({ body: { images, copies } }) {
-        asked.push(images.length, copies);
-        const bytes = { missing_bytes: 3e12, compressed_bytes: 1e12 };
-        const count = { images: images.length, held: 1, unknown_sizes: 2, unknown_reasons };
-        return { replicas: [{ ...part, ...bytes, ...count }] };
-      },
-    });
-    const typed = Array.from({ length: MOST_PREFETCH_IMAGES + 1 }, (_, i) => `i-${i}`).join("\n");
-    const { code, stdout } = await cli(["prefetch", "-", "--plan"], { gateway, typed });
-    expect([code, asked]).toEqual([0, [10_000, 1, 1, 1]]);
-    expect(stdout).toMatch(/replica-1 +10001 +2 +9999 +2\.0 TB +6\.0 TB +4 +5\.0 TB +no\n/);
-    expect(stdout).toContain(
-      "10,001 images on 1 replica, 9999 to pull: 2.0 TB compressed, 6.0 TB unpacked, 4 of unknown size\n",
-    );
-    expect(stdout).toContain("4 sizes unknown: r.test answers 503\n");
-  });
-
-  test("--plan asks again until all sizes are known, or for a minute, and says how many are not", async () => {
-    const left = [3, 1, 0];
-    await using gateway = await startGateway({
-      async planPrefetch() {
-        const asking = left.shift() ?? 2;
-        const [sizes, fits] = [{ compressed_bytes: 5e9 }, "likely" as const];
-        return { replicas: [{ ...part, ...sizes, unknown_sizes: asking, asking, fits }] };
-      },
-    });
-    const first = await cli(["prefetch", "-", "--plan"], { gateway, typed: "a\nb\n" });
-    expect(first.stderr).toBe(
-      "asking registries for sizes, 3 to go\nasking registries for sizes, 1 to go\n",
-    );
-    expect(first.stdout).toMatch(/ 5\.0 GB +0 B +0 +5\.0 TB +likely\n/);
-    expect(first.stdout).toMatch(/: 5\.0 GB compressed\n$/);
-    const second = await cli(["prefetch", "-", "--plan"], { gateway, typed: "a\nb\n" });
-    expect([second.code, second.stdout]).toEqual([
-      0,
-      expect.stringMatching(/unknown\n[^]*2 sizes still asked for: the same command goes on/),
     ]);
   });
 
