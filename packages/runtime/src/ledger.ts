@@ -20,7 +20,7 @@ export interface Ledger {
   save(record: RuntimeRecord): void;
   /** As `save`, and its session is claimed, which the registry may not know to be its own. */
   reclaim(record: RuntimeRecord): void;
-  /** The registry may have lost what was written, or others may have changed it: what they were told, they are told again. */
+  /** The registry may have lost what was written, or others may have changed it. Ends of `drop` are told to it again. */
   distrust(): void;
   /** The runtime has ended: its session is free, its record is kept for a day. */
   conclude(record: RuntimeRecord): void;
@@ -28,8 +28,8 @@ export interface Ledger {
   /** By id: this replica's records that are live, and those of these runtimes whoever has them, ended or not. */
   read(ids: Iterable<string>): Promise<Map<string, RuntimeRecord>>;
   /**
-   * Another replica has it: nothing of it is written any more, but that it was stopped here, if it was, in the record that
-   * this one makes of it as the other's. That one learns of it when it finds the container gone.
+   * Another replica has it: nothing of it is written any more, but that it was stopped here, if it was. `stopped` is then its
+   * last record, with the other replica as its owner: that one learns of the end when it finds the container gone.
    */
   drop(id: string, stopped?: RuntimeRecord): void;
   /**
@@ -65,7 +65,7 @@ export function createLedger(options: LedgerOptions): Ledger {
   /** Those that something is written of now. */
   const writing = new Set<string>();
   const endedOnes = new Map<string, RuntimeRecord>();
-  /** Those that were stopped here when other replicas had them already, as theirs, and whether the registry knows. */
+  /** Those that were stopped here when other replicas had them already, whose records they are; and whether those say so. */
   const stoppedElsewhere = new Map<string, { record: RuntimeRecord; isTold: boolean }>();
   let isRead = false;
   let hasWarned = false;
