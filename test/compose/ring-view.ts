@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { Api } from "../support/api.ts";
 import { call } from "../support/call.ts";
 import { until } from "../support/until.ts";
@@ -8,9 +9,13 @@ import { askHomes, countsOf, type ImageHomes } from "./image-homes.ts";
 /** More than three heartbeats of a replica, and what a gateway takes to see it. */
 export const LEAVE_MS = 20_000;
 
+const Loads = z.object({ replicas: z.array(z.object({ load: z.number() })) });
+
 /** The replicas as a client finds them behind the gateway. */
 export interface RingView {
   homes(): Promise<ImageHomes>;
+  /** The same once the gateway knows that nothing runs: what is loaded has less room for images that are at home there. */
+  idleHomes(): Promise<ImageHomes>;
   /** Waits until the images lead to exactly these replicas. */
   allLead(replicas: readonly ReplicaContainer[]): Promise<ImageHomes>;
   /** The container of the runtime's replica, told by the runtime's events. */
@@ -27,6 +32,14 @@ export function createRingView(
   const homes = (): Promise<ImageHomes> => askHomes(api, images);
   return {
     homes,
+    async idleHomes() {
+      const loads = async () => Loads.parse((await api.get("/replicas")).json()).replicas;
+      await until(loads, (seen) => seen.every(({ load }) => load === 0), {
+        deadlineMs: LEAVE_MS,
+        what: "replicas without load",
+      });
+      return homes();
+    },
     allLead(replicas) {
       const wanted = replicas
         .map(({ url }) => url)
