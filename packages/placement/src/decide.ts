@@ -41,50 +41,55 @@ export function decide(placing: Placing): Decision | undefined {
 
 type Found = { why: Why; chosen: Member };
 
-/** The best place for a group that comes anew, in one pass over the ring's order. */
+/** The best place for a group that comes anew. Most images are at home, and most others on a few that are known. */
 function search(scene: Scene): Found | undefined {
-  const { members, group } = scene;
-  const [home] = members;
-  let holders: ReadonlySet<string> | undefined;
-  let pulling: Member | undefined;
-  let first: Member | undefined;
-  let calm: Member | undefined;
-  let calmest = 1;
-  for (const member of members) {
-    // Most images are at home, and then it need not be known who else has them.
-    if (member !== home) holders ??= scene.holders();
-    const holding = holders?.has(member.id) === false ? "nothing" : scene.holding(member);
-    const load = scene.expectedLoad(member) + group.remaining;
-    const fullness = load / scene.mean(member);
-    // What has nothing to offer but room is looked at only until there is enough of it.
-    if (holding === "nothing" && first && fullness > calmest) continue;
-    if (group.remaining > scene.room(member)) continue;
-    if (holding === "image") return { why: "image", chosen: member };
-    if (holding === "pull") pulling ??= member;
-    first ??= member;
-    // What goes to one that is nearly full would soon push the images away that are at home there.
-    if (member !== home && (calm ? fullness < calmest : fullness <= 1)) {
-      calm = member;
-      calmest = fullness;
-    }
-  }
-  if (pulling) return { why: "pull", chosen: pulling };
-  if (first && first === home) {
-    // Nobody has the image, so it costs no more elsewhere; what the home has, and would come too late, does.
-    if (calm && scene.keepsRoom(home)) return { why: "kept", chosen: calm };
-    return { why: "home", chosen: home };
-  }
-  const next = calm ?? first;
-  if (next) return { why: "room", chosen: next };
-  const least = leastLoaded(scene);
-  return least && { why: "least", chosen: least };
+  const [home] = scene.members;
+  if (!home) return undefined;
+  const isHomeOpen = scene.hasRoom(home);
+  if (isHomeOpen && scene.holding(home) === "image") return { why: "image", chosen: home };
+  const there = amongHolders(scene);
+  if (there) return there;
+  // Nobody has the image, so it costs no more elsewhere; what a home has to keep room for, and would come too late, does.
+  const isKept = isHomeOpen && scene.keepsRoom(home);
+  if (isHomeOpen && !isKept) return { why: "home", chosen: home };
+  const calm = calmest(scene);
+  if (isKept) return calm ? { why: "kept", chosen: calm } : { why: "home", chosen: home };
+  const next = calm ?? scene.members.find((member) => scene.hasRoom(member));
+  return next ? { why: "room", chosen: next } : { why: "least", chosen: leastLoaded(scene) };
 }
 
-function leastLoaded(scene: Scene): Member | undefined {
-  const fullness = (member: Member): number => (scene.expectedLoad(member) + 1) / member.weight;
-  let least = scene.members[0];
-  for (const member of scene.members) {
-    if (least && fullness(member) < fullness(least)) least = member;
+/** The first in the ring's order that has the image and room, or else one that pulls it. */
+function amongHolders(scene: Scene): Found | undefined {
+  let pulling: Member | undefined;
+  for (const member of scene.holders()) {
+    const holding = scene.holding(member);
+    if (holding === "nothing" || !scene.hasRoom(member)) continue;
+    if (holding === "image") return { why: "image", chosen: member };
+    pulling ??= member;
   }
-  return least;
+  return pulling && { why: "pull", chosen: pulling };
+}
+
+/**
+ * The one beside the home that is furthest below its share, if it stays within that: what went to one that is nearly full
+ * would soon push the images away that are at home there.
+ */
+function calmest(scene: Scene): Member | undefined {
+  let calm: Member | undefined;
+  let least = 1;
+  for (const member of scene.members.slice(1)) {
+    const fullness = (scene.expectedLoad(member) + scene.group.remaining) / scene.mean(member);
+    if (calm ? fullness >= least : fullness > least) continue;
+    if (!scene.hasRoom(member)) continue;
+    calm = member;
+    least = fullness;
+  }
+  return calm;
+}
+
+function leastLoaded(scene: Scene): Member {
+  const fullness = (member: Member): number => (scene.expectedLoad(member) + 1) / member.weight;
+  return scene.members.reduce((least, member) =>
+    fullness(member) < fullness(least) ? member : least,
+  );
 }

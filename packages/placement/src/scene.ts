@@ -70,9 +70,11 @@ export class Scene {
     return this.#fleet.holding(id, this.#image);
   }
 
-  /** Nobody else holds or pulls the image. `undefined`: it may be any. */
-  holders(): ReadonlySet<string> | undefined {
-    return this.#fleet.holders(this.#image);
+  /** In the ring's order. Nobody else holds or pulls the image, and maybe not all of these do. */
+  holders(): readonly Member[] {
+    const ids = this.#fleet.holders(this.#image);
+    if (!ids) return this.members;
+    return ids.size === 0 ? [] : this.members.filter(({ id }) => ids.has(id));
   }
 
   /** What it has, and the starts of other groups that are expected there. */
@@ -98,6 +100,10 @@ export class Scene {
   room(member: Member): number {
     const { soft } = this.limits(member);
     return soft + toleranceOf(this.group.usualSize) - this.expectedLoad(member);
+  }
+
+  hasRoom(member: Member): boolean {
+    return this.group.remaining <= this.room(member);
   }
 
   /** Whether the group, whose image nobody has, would take a place there that what it has most likely comes for yet. */
