@@ -13,6 +13,7 @@ import {
   PLACEMENT_HEADER,
   ROUTING_HEADER,
   ServiceError,
+  UNCLAIMED_HEADER,
   type CallContext,
   type Handlers,
   type ReplicaRoutes,
@@ -34,6 +35,8 @@ export type ReplicaCall<K extends ReplicaRouteName> = {
   context: CallContext;
   /** Of a start: why it goes there. */
   placement?: Choice["kind"] | undefined;
+  /** Of a start: the registry has just said that nobody has its session. */
+  isUnclaimed?: boolean;
 };
 
 /** What is the same of all questions to a replica. */
@@ -121,13 +124,16 @@ export function createReplicaCaller(options: ReplicaCallerOptions): ReplicaCalle
     },
     isSilent: ({ internalUrl }) => silences.has(internalUrl),
     hasSilent: silences.any,
-    async call({ replica, route, input, context, placement }) {
+    async call({ replica, route, input, context, placement, isUnclaimed = false }) {
       if (local) {
         const told = placement === undefined ? context : { ...context, placement };
         return callHere(local, { route, input, context: told });
       }
-      const why = placement === undefined ? {} : { [PLACEMENT_HEADER]: placement };
-      return ask(replica, { route, context, headers: why }, (client, callOptions) =>
+      const headers = {
+        ...(placement !== undefined && { [PLACEMENT_HEADER]: placement }),
+        ...(isUnclaimed && { [UNCLAIMED_HEADER]: "1" }),
+      };
+      return ask(replica, { route, context, headers }, (client, callOptions) =>
         client.call(route, input, callOptions),
       );
     },

@@ -43,10 +43,20 @@ describe("POST /start", () => {
     const runtime = await start(fixture, { environment: { A: "1" } });
     expect(requests.at(-1)?.headers.get("x-api-key")).toBe("alice-key");
     expect(requests.at(-1)?.headers.get("x-runtime-placement")).toBe("home");
+    expect(requests.at(-1)?.headers.get("x-runtime-unclaimed")).toBe("1");
     expect(runtimes.get(runtime.runtime_id)?.spec.environment).toEqual({ A: "1" });
     expect(runtime.url).toBe(
       `http://gateway.test:${info.publicPort}/${runtime.runtime_id}/runtime`,
     );
+  });
+
+  test("says that nobody has the session only where the registry has said so", async () => {
+    await using fixture = await createGatewayFixture({ replicas: ["one"] });
+    fixture.setRegistryAway(true);
+    await start(fixture);
+    const sent = fixture.replica("one").requests.at(-1);
+    expect(sent?.headers.get("x-runtime-placement")).toBe("home");
+    expect(sent?.headers.get("x-runtime-unclaimed")).toBeNull();
   });
 
   test("adds nothing to the body of clients that send their session as runtime_id", async () => {

@@ -84,6 +84,7 @@ export function createStarter(
           input: { body: named },
           context,
           placement: kind,
+          isUnclaimed: holding.kind === "none" && holding.sure,
         });
         directory.remember(started.runtime_id, replica.id);
         return started;

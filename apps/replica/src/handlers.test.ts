@@ -67,11 +67,12 @@ describe("a start", () => {
       return exampleRecord(ID);
     };
     const handlers = await handlersWith({}, { start });
-    const headers = { "x-runtime-placement": said };
+    const headers = { "x-runtime-placement": said, "x-runtime-unclaimed": "1" };
     const context = { owner: "alice", request: new Request("http://replica:8000/", { headers }) };
     const body = StartRequest.parse({ image: "image:1", session_id: "s" });
     await handlers.start({ params: {}, query: {}, body }, context);
     expect(orders.map(({ placement }) => placement)).toEqual([reason]);
+    expect(orders.map(({ isUnclaimed }) => isUnclaimed)).toEqual([true]);
   });
 
   const sdk = { command: "openhands-agent-server", image_pull_policy: "IfNotPresent" };

@@ -7,6 +7,7 @@ import type {
 import {
   dialectOf,
   PLACEMENT_HEADER,
+  UNCLAIMED_HEADER,
   ServiceError,
   sessionIdOf,
   specOf,
@@ -99,6 +100,7 @@ export function createHandlers(options: HandlersOptions): Handlers<ReplicaRoutes
         ...(urlForm === "port" && { portHost: options.portHost }),
         sessionApiKey: sessionKeyOf(spec),
         placement: placementOf(context),
+        isUnclaimed: context.request.headers.get(UNCLAIMED_HEADER) === "1",
       });
       return show(record, context);
     },

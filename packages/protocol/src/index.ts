@@ -10,6 +10,7 @@ export {
   INSTANCE_HEADER,
   PLACEMENT_HEADER,
   ROUTING_HEADER,
+  UNCLAIMED_HEADER,
 } from "./forwarding-header.ts";
 export { newRuntimeId, replicaTagOf, RUNTIME_ID, tagOf } from "./id.ts";
 export { openApiDocument, type OpenApiDocument } from "./openapi.ts";

@@ -43,7 +43,7 @@ describe("accept()", () => {
     const second = exampleRecord({ id: "bbbbbbbbbbbbbbbb" });
     await ledger.accept(second);
     const third = exampleRecord({ id: "cccccccccccccccc" });
-    await ledger.accept(third, second.id);
+    await ledger.accept(third, { replacing: second.id });
     expect(await registry.sessionHolder(KEY)).toBe(third.id);
   });
 
@@ -100,6 +100,27 @@ describe("a registry that is away", () => {
       "the registry takes no records; they wait",
       "the registry takes records again",
     ]);
+  });
+
+  test("for this replica alone holds a start up for 5 s at most, as others would not find it", async () => {
+    const { ledger, registry, advance, log } = await bench();
+    registry.setAway(true);
+    let isAnswered = false;
+    const accepting = ledger.accept(record, { waits: true }).then(() => (isAnswered = true));
+    await advance(3_000);
+    expect(isAnswered).toBe(false);
+    registry.setAway(false);
+    await advance(200);
+    await accepting;
+    expect(await registry.sessionHolder(KEY)).toBe(record.id);
+    expect(await registry.record(record.id)).toBeDefined();
+    expect(log).toEqual([]);
+
+    registry.setAway(true);
+    const late = ledger.accept(exampleRecord({ id: OTHER, sessionId: "2" }), { waits: true });
+    await advance(5_000);
+    await late;
+    expect(log).toEqual(["the registry takes no records; they wait"]);
   });
 
   test("is not written to before it has been read, as others may have ended a runtime", async () => {

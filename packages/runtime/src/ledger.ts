@@ -4,18 +4,22 @@ import type { Clock } from "./clock.ts";
 import type { Log } from "./log.ts";
 import { claimSession } from "./claim-session.ts";
 import { isPassing } from "./judge.ts";
+import { patiently } from "./patiently.ts";
 
 /** Ended runtimes are known for that long … */
 export const ENDED_MS = 24 * 60 * 60 * 1000;
 /** … and this many of them from memory. */
 const MOST_ENDED = 5_000;
+/** A connection that was lost is tried again within 1 s, and everything has its 1 s to be answered. */
+const PATIENCE_MS = 5_000;
 
 export interface Ledger {
   /**
    * Writes the record and claims the session, in the request. A registry that does not answer holds nobody up: both are
-   * done when it is back. `conflict` when another live runtime has the session.
+   * done when it is back. With `waits` that is given 5 s: others hear from the registry, and would not find what is not on
+   * record. `replacing` had the session before, in this very replica. `conflict` when another live runtime has it.
    */
-  accept(record: RuntimeRecord, replacing?: string): Promise<void>;
+  accept(record: RuntimeRecord, how?: AcceptOptions): Promise<void>;
   /** Writes the record soon; of several states only the last one matters. */
   save(record: RuntimeRecord): void;
   /** As `save`, and its session is claimed, which the registry may not know to be its own. */
@@ -41,6 +45,8 @@ export interface Ledger {
   retry(): Promise<void>;
 }
 
+export type AcceptOptions = { replacing?: string | undefined; waits?: boolean | undefined };
+
 export type LedgerOptions = {
   registry: Registry;
   replicaId: string;
@@ -52,7 +58,7 @@ export type LedgerOptions = {
   onStopped: (id: string) => void;
   /** Its session has another live runtime: two were started while the registry could not say so. */
   onReplaced: (id: string) => void;
-  clock: Pick<Clock, "now">;
+  clock: Clock;
   log: Log;
 };
 
@@ -187,6 +193,13 @@ export function createLedger(options: LedgerOptions): Ledger {
     return count <= MOST_ENDED && clock.now() - (endedAt ?? 0) < ENDED_MS;
   }
 
+  /** The replica that has the runtime already, if there is one. */
+  async function takeUp(record: RuntimeRecord, replacing?: string): Promise<string | undefined> {
+    const owner = await registry.putRecord(record);
+    if (owner === undefined) await claim(record, replacing);
+    return owner;
+  }
+
   /** It was refused: nothing of it may be found by a later life of this replica. */
   async function withdraw(record: RuntimeRecord): Promise<void> {
     unsaved.delete(record.id);
@@ -215,12 +228,12 @@ export function createLedger(options: LedgerOptions): Ledger {
       isRead = true;
       return records;
     },
-    async accept(record, replacing) {
+    async accept(record, { replacing, waits } = {}) {
       writing.add(record.id);
       let owner: string | undefined;
       try {
-        owner = await registry.putRecord(record);
-        if (owner === undefined) await claim(record, replacing);
+        const patience = { patienceMs: waits ? PATIENCE_MS : 0, clock };
+        owner = await patiently(() => takeUp(record, replacing), patience);
       } catch (error) {
         if (!isPassing(ServiceError.from(error))) {
           await withdraw(record);

@@ -21,6 +21,8 @@ export type StartOrder = {
   sessionApiKey: string | null;
   /** Why a gateway has placed it on this replica, in a word. Default: whoever asked came to this replica. */
   placement?: string | undefined;
+  /** A gateway has just heard from the registry that nobody has the session. Default false: it may be away for all. */
+  isUnclaimed?: boolean;
 };
 
 export type StarterOptions = {
@@ -48,12 +50,15 @@ export function createStarter(
   const { replicaId, roster, ledger, reconciler, clock } = options;
 
   /** Nothing is done with the entry before this is over. A refused one leaves no trace. */
-  async function accept(entry: Entry, replaced: Entry | undefined): Promise<void> {
+  async function accept(
+    entry: Entry,
+    { replaced, waits }: { replaced: Entry | undefined; waits: boolean | undefined },
+  ): Promise<void> {
     entry.step = "accept";
     try {
       if (entry.record.urlForm === "port") await options.assignPort(entry);
       const { record } = entry;
-      await ledger.accept(record, replaced?.record.id);
+      await ledger.accept(record, { replacing: replaced?.record.id, waits });
       entry.saved = record;
     } catch (error) {
       roster.forget(entry);
@@ -97,7 +102,7 @@ export function createStarter(
     };
   }
 
-  return async (order) => {
+  return async ({ isUnclaimed, ...order }) => {
     const known = roster.ofSession(order);
     if (known && isLive(known.record)) {
       known.touched = true;
@@ -108,7 +113,7 @@ export function createStarter(
     const now = clock.now();
     const entry = createEntry(newRecord(order, now, known?.record), now);
     roster.enter(entry);
-    entry.accepted = accept(entry, known);
+    entry.accepted = accept(entry, { replaced: known, waits: isUnclaimed });
     await entry.accepted;
     if (order.placement === undefined) options.onUnplaced(order.spec.image);
     return reconciler.shown(entry);
