@@ -178,6 +178,14 @@ describe("GET /build_status at a gateway", () => {
     expect((await status(fixture, "no-id")).status).toBe(404);
     await fixture.replica("one").kill();
     expect(await status(fixture, idOf("one"))).toMatchObject({ body: { status: "WORKING" } });
+    fixture.setRegistryAway(true);
+    fixture.pass(61_000);
+    expect(await status(fixture, idOf("one"))).toMatchObject({ body: { status: "WORKING" } });
+    fixture.pass(61_000);
+    expect(await status(fixture, idOf("one"))).toMatchObject(lost);
+    fixture.pass(HOUR_MS);
+    expect(await status(fixture, idOf("one"))).toMatchObject({ body: { status: "WORKING" } });
+    fixture.setRegistryAway(false);
     await fixture.registry.withdraw("one", "");
     for (let look = 0; look < 3; look += 1) {
       await fixture.gateway.refresh();

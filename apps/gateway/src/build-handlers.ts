@@ -37,13 +37,17 @@ const NOT_TAKEN: ReadonlySet<ErrorCode> = new Set([FULL, "unavailable", "bad_gat
 /** So long the news of a new image may take from its replica to here. */
 const NEWS_MS = 2_000;
 const POLL_MS = 25;
+/** With the registry away nobody else says that a replica is gone. */
+const LOST_MS = 120_000;
 
 /**
  * Builds at a gateway. The form names the image only after the files, so the upload is kept on disk until it is known which
  * replica it goes to. Everything else about a build is with that replica, whose tag its id carries.
  */
 export function createBuildHandlers(options: BuildHandlersOptions): BuildHandlers {
-  const { directory, caller, receive, place, send, local } = options;
+  const { directory, caller, receive, place, send, local, clock } = options;
+  /** By id, replicas that have not answered whoever asked for a build: since when, and when they were last asked. */
+  const silences = new Map<string, { since: number; at: number }>();
 
   async function build(context: CallContext): Promise<RouteOutput<Routes["build"]>> {
     await using received = await receive(context.request);
@@ -75,14 +79,14 @@ export function createBuildHandlers(options: BuildHandlersOptions): BuildHandler
       try {
         const input = { query: { build_id } };
         const answer = await caller.call({ replica, route: "buildStatus", input, context });
+        silences.delete(replica.id);
         if (answer.status === "SUCCESS") await untilKnown(answer.image, replica.id, options);
         // Another replica with the same tag may have it.
         if (answer.status !== "INTERNAL_ERROR") return answer;
         last ??= answer;
       } catch (error) {
         if (!(error instanceof ReplicaAwayError)) throw error;
-        // It may just be slow to answer, and clients ask again.
-        last = { status: "WORKING", image: "", error: "" };
+        last = ofSilent(replica.id);
       }
     }
     if (last) return last;
@@ -92,6 +96,18 @@ export function createBuildHandlers(options: BuildHandlersOptions): BuildHandler
       image: "",
       error: "the replica that had this build is gone, and the build with it",
     };
+  }
+
+  /** It may just be slow to answer, and clients ask again; but not for ever. */
+  function ofSilent(replicaId: string): Status {
+    const at = clock.now();
+    const known = silences.get(replicaId);
+    // What it was like when it was last asked long ago says nothing of now.
+    const since = known && at - known.at < LOST_MS ? known.since : at;
+    silences.set(replicaId, { since, at });
+    if (at - since < LOST_MS) return { status: "WORKING", image: "", error: "" };
+    const error = `replica ${replicaId}, which has this build, has not answered for ${LOST_MS / 1000} s; build again`;
+    return { status: "INTERNAL_ERROR", image: "", error };
   }
 
   return {
