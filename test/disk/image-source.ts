@@ -131,12 +131,12 @@ function digestOf(content: Buffer): string {
   return `sha256:${createHash("sha256").update(content).digest("hex")}`;
 }
 
-/** A tar archive (POSIX.1-1988) of one file, `/bytes-of-{name}`, that begins with its name. */
+/** A tar archive (POSIX.1-1988) of one file, `/bytes/of-{name}`, that begins with its name. */
 function layerOf(name: string, noise: Buffer, sizeMib: number): Buffer {
   const header = Buffer.alloc(BLOCK);
   const octal = (value: number, digits: number): string =>
     `${value.toString(8).padStart(digits, "0")}\0`;
-  header.write(`bytes-of-${name}`, 0);
+  header.write(`bytes/of-${name}`, 0);
   header.write(octal(0o644, 7) + octal(0, 7) + octal(0, 7), 100);
   header.write(octal(sizeMib * MIB, 11) + octal(0, 11), 124);
   header.write(`${" ".repeat(8)}0`, 148);

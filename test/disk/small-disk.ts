@@ -57,8 +57,8 @@ export async function startSmallDisk(): Promise<SmallDisk> {
 }
 
 /** Body of a /start of an image over the base image. */
-export function agentStart(image: string): StartBody {
-  return stubStart(image, { command: AGENT_COMMAND });
+export function agentStart(image: string, fields: Partial<StartBody> = {}): StartBody {
+  return stubStart(image, { command: AGENT_COMMAND, ...fields });
 }
 
 /** Starts one runtime of each image, two at once, and stops it when it is ready; returns where they ran. */

@@ -114,7 +114,7 @@ export async function createImageService(options: ImageServiceOptions): Promise<
   const bringer = createImageBringer({ ...sources, engine, markDigests, log });
   const images = createImageStore({ engine: bringer, maxPulls, backoff, disk });
   const prefetches = createPrefetches({ images, maxPulls });
-  const injects = createInjectKeeper({ ...options, docker, images });
+  const injects = createInjectKeeper({ ...options, docker, images, disk });
   const registries = createManifestReader({ docker, credentials: credentialSourceOf(config), now });
   const inventory = createInventory({ replicaId, images, registry, clock, log });
 

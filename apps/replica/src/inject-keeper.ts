@@ -1,5 +1,10 @@
 import { createDockerInject, type Docker } from "@remote-runtime/docker";
-import { createInjectStore, type ImageStore, type InjectStore } from "@remote-runtime/image";
+import {
+  createInjectStore,
+  type DiskKeeper,
+  type ImageStore,
+  type InjectStore,
+} from "@remote-runtime/image";
 import type { Clock } from "@remote-runtime/runtime";
 import type { Log } from "@remote-runtime/server";
 import type { SandboxConfig } from "./config.ts";
@@ -15,6 +20,7 @@ export type InjectKeeperOptions = {
   docker: Docker;
   config: Pick<SandboxConfig, "INJECT" | "SANDBOX_NETWORK">;
   images: ImageStore;
+  disk: DiskKeeper;
   /** Aborts when the process is about to end. */
   signal: AbortSignal;
   clock: Clock;
@@ -23,12 +29,14 @@ export type InjectKeeperOptions = {
 
 /** The injected paths of one replica, looked after every ten minutes. */
 export function createInjectKeeper(options: InjectKeeperOptions): InjectKeeper {
-  const { docker, config, images, signal, clock, log } = options;
+  const { docker, config, images, disk, signal, clock, log } = options;
   const store = createInjectStore({
     // Replicas with one sandbox network are of one deployment, and share the volumes.
     engine: createDockerInject({ docker, scope: config.SANDBOX_NETWORK, signal }),
     images,
     mappings: config.INJECT,
+    disk,
+    signal,
   });
 
   async function tend(): Promise<void> {

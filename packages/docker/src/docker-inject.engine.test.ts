@@ -1,7 +1,8 @@
 import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { promisify } from "node:util";
-import type { InjectSource } from "@remote-runtime/image";
+import type { InjectSource, InRoom } from "@remote-runtime/image";
+import { ServiceError } from "@remote-runtime/protocol";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { createDocker } from "./create-docker.ts";
 import { createDockerInject } from "./docker-inject.ts";
@@ -13,6 +14,8 @@ const tag = `remote-runtime/test-inject-${randomUUID().slice(0, 8)}`;
 const scope = tag;
 const { signal } = new AbortController();
 const docker = createDocker();
+/** There is always room. */
+const atOnce: InRoom = (copy) => copy();
 let source: InjectSource;
 let stockId: string;
 
@@ -20,7 +23,7 @@ beforeAll(async () => {
   // One of its own, or volumes of other runs would be found.
   await build(
     `FROM ${BASE}
-RUN mkdir -p /tool/bin && echo ${tag} > /tool/bin/word && chown -R 7:8 /tool && ln -s bin/word /tool/link && touch /file
+RUN mkdir -p /tool/bin && echo ${tag} > /tool/bin/word && chown -R 7:8 /tool && ln -s bin/word /tool/link && head -c 4097 /dev/zero > /tool/large && touch /file
 VOLUME /data
 ENTRYPOINT []
 CMD []`,
@@ -69,12 +72,21 @@ describe("pathKind()", () => {
   });
 });
 
+describe("sizeOf()", () => {
+  it("counts each file in whole blocks, and a block for everything else", async () => {
+    const inject = createDockerInject({ scope, signal, docker });
+    // Two directories, a link, and two files, of one byte more than a block and of a few.
+    expect(await inject.sizeOf(source)).toBe(6 * 4096);
+    await expect.poll(helpersOfSource, { timeout: 10_000 }).toEqual([]);
+  });
+});
+
 describe("ensureVolume()", () => {
   it("makes one volume for several processes at once, with owners and links, which a sandbox cannot write", async () => {
     const processes = Array.from({ length: 4 }, () =>
       createDockerInject({ scope, signal, docker }),
     );
-    const names = await Promise.all(processes.map((inject) => inject.ensureVolume(source)));
+    const names = await Promise.all(processes.map((inject) => inject.ensureVolume(source, atOnce)));
     const name = volumeNameOf(source, scope);
     expect(names).toEqual([name, name, name, name]);
     expect(await volumesOfSource()).toEqual([{ ...source, name }]);
@@ -87,19 +99,21 @@ describe("ensureVolume()", () => {
   });
 
   it("finds the volume of an earlier process, and copies nothing", async () => {
-    const name = await createDockerInject({ scope, signal, docker }).ensureVolume(source);
+    const name = await createDockerInject({ scope, signal, docker }).ensureVolume(source, atOnce);
     const made = await docker.getVolume(name).inspect();
     await appendTo(name);
-    expect(await createDockerInject({ scope, signal, docker }).ensureVolume(source)).toBe(name);
+    expect(await createDockerInject({ scope, signal, docker }).ensureVolume(source, atOnce)).toBe(
+      name,
+    );
     expect(await docker.getVolume(name).inspect()).toEqual(made);
     expect(await wordIn(name)).toBe(`${tag}\nmore\n`);
   });
 
   it("makes anew what was removed since", async () => {
     const inject = createDockerInject({ scope, signal, docker });
-    const name = await inject.ensureVolume(source);
+    const name = await inject.ensureVolume(source, atOnce);
     expect(await inject.removeVolume(name)).toBe(true);
-    await inject.ensureVolume(source);
+    await inject.ensureVolume(source, atOnce);
     expect(await wordIn(name)).toBe(`${tag}\n`);
   });
 
@@ -111,21 +125,49 @@ describe("ensureVolume()", () => {
     const labels = ["--label", "openhands.runtime.inject.path=/tool"];
     await run("docker", ["volume", "create", ...(isOurs ? labels : []), name]);
     await appendTo(name);
-    await createDockerInject({ scope, signal, docker }).ensureVolume(source);
+    await createDockerInject({ scope, signal, docker }).ensureVolume(source, atOnce);
     expect(await wordIn(name)).toBe(`${tag}\n`);
   });
 
   it("waits for another process's copy, and takes over when that process is dead", async () => {
     const name = volumeNameOf(source, scope);
     const helper = createInjectHelper(docker);
-    const volume = { name, path: "/tool", labels: { "openhands.runtime.inject.path": "/tool" } };
+    const labels = { "openhands.runtime.inject.path": "/tool" };
+    const volume = { name, path: "/tool", labels, fill: true };
     const abandoned = await helper.create({ imageId: source.imageId, name, volume });
     // Each look at the time is three seconds later than the one before.
     let time = Date.now();
     const inject = createDockerInject({ scope, signal, docker, now: () => (time += 3_000) });
-    await inject.ensureVolume(source);
+    await inject.ensureVolume(source, atOnce);
     expect(await helper.find(String(abandoned))).toBeUndefined();
     expect(await wordIn(name)).toBe(`${tag}\n`);
+  });
+});
+
+describe("ensureVolume() where there is no room", () => {
+  const full = new ServiceError("disk_full", "no room");
+  const refuse: InRoom = () => Promise.reject(full);
+
+  it("copies nothing, but takes what is there", async () => {
+    const inject = createDockerInject({ scope, signal, docker });
+    await expect(inject.ensureVolume(source, refuse)).rejects.toBe(full);
+    expect(await volumesOfSource()).toEqual([]);
+    const name = await inject.ensureVolume(source, atOnce);
+    const restarted = createDockerInject({ scope, signal, docker });
+    expect(await restarted.ensureVolume(source, refuse)).toBe(name);
+  });
+
+  it.each([
+    ["a part", true],
+    ["nothing", false],
+  ])("removes a volume that has %s of its content", async (_, hasSome) => {
+    const name = volumeNameOf(source, scope);
+    const label = ["--label", "openhands.runtime.inject.path=/tool"];
+    await run("docker", ["volume", "create", ...label, name]);
+    if (hasSome) await appendTo(name);
+    const inject = createDockerInject({ scope, signal, docker });
+    await expect(inject.ensureVolume(source, refuse)).rejects.toBe(full);
+    expect(await run("docker", ["volume", "ls", "--quiet", "--filter", `name=${name}`])).toBe("");
   });
 });
 
@@ -133,20 +175,20 @@ describe("ensureVolume() when the process ends", () => {
   it("waits no longer, and another process makes the volume", async () => {
     const ending = new AbortController();
     const inject = createDockerInject({ docker, scope, signal: ending.signal });
-    const making = inject.ensureVolume(source);
+    const making = inject.ensureVolume(source, atOnce);
     ending.abort();
     await expect(making).rejects.toThrow();
     // The engine may have gone on with the creation, or not have begun: both are mended.
     let time = Date.now();
     const later = createDockerInject({ docker, scope, signal, now: () => (time += 3_000) });
-    expect(await wordIn(await later.ensureVolume(source))).toBe(`${tag}\n`);
+    expect(await wordIn(await later.ensureVolume(source, atOnce))).toBe(`${tag}\n`);
   });
 });
 
 describe("removeVolume()", () => {
   it("leaves what a container has, even one that does not run, and takes what is gone for done", async () => {
     const inject = createDockerInject({ scope, signal, docker });
-    const name = await inject.ensureVolume(source);
+    const name = await inject.ensureVolume(source, atOnce);
     const mount = `type=volume,source=${name},target=/tool,readonly`;
     const container = (await run("docker", ["create", "--mount", mount, BASE, "true"])).trim();
     expect(await inject.removeVolume(name)).toBe(false);

@@ -1,4 +1,4 @@
-import type { InjectEngine, InjectSource, PathKind } from "@remote-runtime/image";
+import type { InjectEngine, PathKind } from "@remote-runtime/image";
 import { ServiceError } from "@remote-runtime/protocol";
 import { z } from "zod";
 import { createBoundedMap } from "./bounded-map.ts";
@@ -33,12 +33,12 @@ export function createDockerInject(options: DockerInjectOptions): InjectEngine {
   /** Those that this process has seen whole, by name: when they were made. */
   const whole = createBoundedMap<string, string>(MOST_ANSWERS);
 
-  async function look({ path, imageId }: InjectSource): Promise<PathKind> {
+  async function look<T>(imageId: string, into: (id: string) => Promise<T>): Promise<T> {
     const id = await helper.create({ imageId });
     // The engine names it, which is never a name that is taken.
     if (id === undefined) throw new ServiceError("unavailable", `look into ${imageId}: no name`);
     try {
-      return await helper.kindOf(id, path);
+      return await into(id);
     } finally {
       // Nobody waits for it; what stays behind is removed by clean().
       helper.remove(id).catch(() => undefined);
@@ -46,19 +46,20 @@ export function createDockerInject(options: DockerInjectOptions): InjectEngine {
   }
 
   return {
-    pathKind(source) {
-      const key = `${source.imageId} ${source.path}`;
-      const known = kinds.get(key) ?? look(source);
+    pathKind({ path, imageId }) {
+      const key = `${imageId} ${path}`;
+      const known = kinds.get(key) ?? look(imageId, (id) => helper.kindOf(id, path));
       kinds.set(key, known);
       // A failure is not an answer: the next one asks again.
       known.catch(() => kinds.delete(key));
       return known;
     },
-    async ensureVolume(source) {
+    sizeOf: ({ path, imageId }) => look(imageId, (id) => helper.sizeOf(id, path)),
+    async ensureVolume(source, inRoom) {
       const name = volumeNameOf(source, scope);
       const age = await volumeAge(docker, name);
       if (age !== undefined && age === whole.get(name)) return name;
-      await makeVolume(source, { docker, helper, scope, signal, now });
+      await makeVolume(source, { docker, helper, scope, signal, now, inRoom });
       const made = await volumeAge(docker, name);
       if (made) whole.set(name, made);
       return name;

@@ -4,6 +4,7 @@ import { ServiceError } from "@remote-runtime/protocol";
 import { z } from "zod";
 import { INJECT_LABEL } from "./container-label.ts";
 import type { Docker } from "./create-docker.ts";
+import { diskBytesOf } from "./disk-bytes.ts";
 import { directoryArchive } from "./directory-archive.ts";
 import { CALL_DEADLINE_MS, engineCall } from "./engine-call.ts";
 import { inBody } from "./in-body.ts";
@@ -16,12 +17,18 @@ const STAT_HEADER = "x-docker-container-path-stat";
 const DIRECTORY_BIT = 2 ** 31;
 const Stat = z.object({ mode: z.number() });
 
-export type HelperVolume = { name: string; path: string; labels: Record<string, string> };
+export type HelperVolume = {
+  name: string;
+  path: string;
+  labels: Record<string, string>;
+  /** Whether the engine fills it, if it is new or empty, with what the image has at its path. */
+  fill: boolean;
+};
 
 export interface InjectHelper {
   /**
-   * A container of an image that is never run. `volume` is mounted at its path, and if it is new the engine fills it with
-   * what the image has there before it answers. `undefined`: the name is taken.
+   * A container of an image that is never run. `volume` is mounted at its path, and filled before the engine answers.
+   * `undefined`: the name is taken.
    */
   create(options: {
     imageId: string;
@@ -34,6 +41,8 @@ export interface InjectHelper {
   find(name: string): Promise<string | undefined>;
   /** What its file system has at `path`. */
   kindOf(id: string, path: string): Promise<PathKind>;
+  /** Bytes that what is at `path` takes on disk. All of it is read for that. */
+  sizeOf(id: string, path: string): Promise<number>;
   /** Makes an empty directory that belongs to root. */
   makeDirectory(id: string, parent: string, name: string): Promise<void>;
   /** Its volume stays. */
@@ -89,6 +98,15 @@ export function createInjectHelper(docker: Docker): InjectHelper {
       if ((await find(id)) !== undefined) return "absent";
       throw new ServiceError("unavailable", `look at ${path}: the container was removed meanwhile`);
     },
+    sizeOf: (id, path) =>
+      engineCall(
+        `size of ${path}`,
+        async (abortSignal) => {
+          const archive = await docker.getContainer(id).getArchive({ path, abortSignal });
+          return diskBytesOf(archive as AsyncIterable<Buffer>);
+        },
+        COPY_DEADLINE_MS,
+      ),
     async makeDirectory(id, parent, name) {
       const archive = directoryArchive([name], { uid: 0, gid: 0 });
       await engineCall(`mark of ${parent}`, (abortSignal) =>
@@ -106,8 +124,8 @@ export function createInjectHelper(docker: Docker): InjectHelper {
   };
 }
 
-function mountOf({ name, path, labels }: HelperVolume) {
-  const options = { NoCopy: false, Labels: labels, DriverConfig: { Name: "local", Options: {} } };
+function mountOf({ name, path, labels, fill }: HelperVolume) {
+  const options = { NoCopy: !fill, Labels: labels, DriverConfig: { Name: "local", Options: {} } };
   return { Type: "volume" as const, Source: name, Target: path, VolumeOptions: options };
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
-import type { InjectSource } from "@remote-runtime/image";
+import type { InjectSource, InRoom } from "@remote-runtime/image";
 import { ServiceError } from "@remote-runtime/protocol";
 import { INJECT_LABEL } from "./container-label.ts";
 import type { Docker } from "./create-docker.ts";
@@ -23,6 +23,7 @@ export type VolumeMaker = {
   signal: AbortSignal;
   /** Milliseconds, from any beginning. */
   now: () => number;
+  inRoom: InRoom;
 };
 
 /** By its source and scope alone, so that every process there finds and makes the same one. */
@@ -79,10 +80,20 @@ export async function makeVolume(source: InjectSource, maker: VolumeMaker): Prom
   throw new ServiceError("unavailable", `the copy of ${source.path} did not end in 20 minutes`);
 }
 
+/** Half a copy takes room and is of no use. One that the engine goes on with stays, and is found unmarked by whoever is next. */
+async function orRemove<T>(docker: Docker, name: string, copy: () => Promise<T>): Promise<T> {
+  try {
+    return await copy();
+  } catch (error) {
+    await removeVolume(docker, name).catch(() => undefined);
+    throw error;
+  }
+}
+
 async function attempt(
   name: string,
   source: InjectSource,
-  { docker, helper, scope, signal }: VolumeMaker,
+  { docker, helper, scope, signal, inRoom }: VolumeMaker,
 ): Promise<"whole" | "again" | "taken"> {
   const { path, imageId } = source;
   const age = await volumeAge(docker, name);
@@ -91,13 +102,15 @@ async function attempt(
     [INJECT_LABEL.image]: imageId,
     [INJECT_LABEL.scope]: scope,
   };
-  const id = await helper.create({ imageId, name, volume: { name, path, labels }, signal });
+  const fill = age === undefined;
+  const mount = () =>
+    helper.create({ imageId, name, volume: { name, path, labels, fill }, signal });
+  const id = fill ? await inRoom(() => orRemove(docker, name, mount)) : await mount();
   if (id === undefined) return "taken";
   try {
     const isMarked = (await helper.kindOf(id, `${path}/${MARK}`)) === "directory";
     if (isMarked && age !== "") return "whole";
-    // The engine fills only what was not there.
-    if (age === undefined) {
+    if (fill) {
       await helper.makeDirectory(id, path, MARK);
       return "whole";
     }

@@ -1,6 +1,7 @@
 import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { createDiskGuard, type DiskUse } from "./disk-guard.ts";
+import { createDiskGuard } from "./disk-guard.ts";
 import type { DiskPolicy } from "./disk-policy.ts";
+import type { DiskUse } from "./disk-use.ts";
 import { createEvictor } from "./evictor.ts";
 import { createFakeDisk } from "./fake-disk.ts";
 import { createImageUsage } from "./image-usage.ts";
@@ -51,7 +52,7 @@ function bench() {
     {
       onGivenUp = () => undefined,
       ...options
-    }: Partial<Pick<DiskUse, "sizeBytes" | "isExtra" | "outOfTurn" | "patienceMs">> & {
+    }: Partial<Omit<DiskUse, "what" | "onWait" | "signal">> & {
       onGivenUp?: () => void;
     } = {},
   ) {
@@ -228,6 +229,19 @@ describe("within()", () => {
     // Which leaves no room for the other one, however often it is tried.
     await expect(two.done).rejects.toMatchObject({ code: "disk_full" });
     expect([await one.done, two.runs()]).toEqual(["one", 2]);
+  });
+
+  test("gives up what can be ended rather than what cannot, whichever began last", async () => {
+    const { pull } = bench();
+    const one = pull("one", 395);
+    await settle();
+    const two = pull("two", 600, { isEndless: true });
+    await settle();
+    expect([one.runs(), two.runs()]).toEqual([1, 1]);
+    expect(one.waits.at(-1)).toContain("waiting for other pulls and builds to end");
+    two.end();
+    expect(await two.done).toBe("two");
+    await expect(one.done).rejects.toMatchObject({ code: "disk_full" });
   });
 
   test("refuses what was given up and has no patience, whatever else still runs", async () => {

@@ -10,27 +10,8 @@ import {
   type DiskPolicy,
 } from "./disk-policy.ts";
 import { diskShortage } from "./disk-shortage.ts";
+import type { DiskUse } from "./disk-use.ts";
 import type { Evictor } from "./evictor.ts";
-
-/** Something that writes to an engine's disk. */
-export type DiskUse = {
-  /** Begins messages: `pull of …`. */
-  what: string;
-  /** What it will take, where that is known. */
-  sizeBytes?: number | undefined;
-  /** Told why it waits. */
-  onWait: (reason: string) => void;
-  signal: AbortSignal;
-  /** How long it may wait for room, in milliseconds. Default: ten minutes. */
-  patienceMs?: number | undefined;
-  /**
-   * Whether it belongs to a prefetch: then it stays below the high mark, removes nothing that prefetches under way have
-   * brought, and is the first to be given up. Asked again and again, as a start may come to want it too. Default: no.
-   */
-  isExtra?: () => boolean;
-  /** Runs what only waits, so that others may have the caller's turn meanwhile. Default: the turn is kept. */
-  outOfTurn?: (wait: () => Promise<void>) => Promise<void>;
-};
 
 export interface DiskGuard {
   /**
@@ -58,6 +39,7 @@ type Task = {
   what: string;
   sizeBytes: number;
   isExtra: () => boolean;
+  isEndless: boolean;
   /** Others wrote while it ran: that the disk got full says nothing of it alone. */
   isAccompanied: boolean;
   aborting: AbortController;
@@ -204,7 +186,7 @@ export function createDiskGuard(options: DiskGuardOptions): DiskGuard {
   }
 
   async function giveUpLast({ freeBytes }: DiskSpace): Promise<void> {
-    const tasks = [...running];
+    const tasks = [...running].filter(({ isEndless }) => !isEndless);
     const last = tasks.findLast(({ isExtra }) => isExtra()) ?? tasks.at(-1);
     if (!last) return;
     // Without it, more may be removed.
@@ -250,12 +232,20 @@ export function createDiskGuard(options: DiskGuardOptions): DiskGuard {
   };
 
   async function tried<T>(use: DiskUse, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { what, sizeBytes = 0, signal, onWait } = use;
+    const { what, sizeBytes = 0, isEndless = false, signal, onWait } = use;
     const { isExtra = () => false, outOfTurn = (wait) => wait() } = use;
     for (let tries = 1; ; tries += 1) {
       const aborting = new AbortController();
       const ended = Promise.withResolvers<void>();
-      const task: Task = { what, sizeBytes, isExtra, isAccompanied: false, aborting, ended };
+      const task: Task = {
+        what,
+        sizeBytes,
+        isExtra,
+        isEndless,
+        isAccompanied: false,
+        aborting,
+        ended,
+      };
       await admit(use, task);
       const outcome = await attempt(task, signal, work);
       if (outcome) return outcome.value;

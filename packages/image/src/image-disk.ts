@@ -1,4 +1,4 @@
-import type { DiskUse } from "./disk-guard.ts";
+import type { DiskUse } from "./disk-use.ts";
 
 /** What those who bring and use images tell the one who keeps the disk, and ask of it. */
 export interface ImageDisk {

@@ -20,7 +20,13 @@ export type { DiskPolicy, EvictionScope } from "./disk-policy.ts";
 export type { ImageDisk } from "./image-disk.ts";
 export type { EngineImage, ImageEngine, OnPullProgress } from "./image-engine.ts";
 export { createImageStore, type ImageStore, type PullPolicy } from "./image-store.ts";
-export type { InjectEngine, InjectSource, InjectVolume, PathKind } from "./inject-engine.ts";
+export type {
+  InjectEngine,
+  InjectSource,
+  InjectVolume,
+  InRoom,
+  PathKind,
+} from "./inject-engine.ts";
 export { isWithin, parseInjectMappings, type InjectMapping } from "./inject-mapping.ts";
 export { createInjectStore, type InjectStore, type Injection } from "./inject-store.ts";
 export type { ImagePart, ImageParts, ManifestReader } from "./manifest-reader.ts";

@@ -1,5 +1,7 @@
 import { ServiceError } from "@remote-runtime/protocol";
 import { describe, expect, test } from "vitest";
+import type { DiskUse } from "./disk-use.ts";
+import type { ImageDisk } from "./image-disk.ts";
 import type { EngineImage } from "./image-engine.ts";
 import type { InjectEngine, InjectVolume, PathKind } from "./inject-engine.ts";
 import { createInjectStore, type InjectStore } from "./inject-store.ts";
@@ -52,6 +54,33 @@ describe("ready()", () => {
       code: "bad_request",
       message: `INJECT /agent-server=agent-server:1: ${reason}`,
     });
+  });
+
+  test("says of what it waits for room, and goes on when there is some", async () => {
+    const { store, world } = scene();
+    const room = (world.room = Promise.withResolvers<void>());
+    const lines: string[] = [];
+    const asked = [1, 2].map(() => store.ready(AGENT.path, (line) => lines.push(line), never));
+    await settle();
+    expect(world.made).toEqual([]);
+    expect(lines).toEqual(Array(2).fill("/agent-server of agent-server:1: waiting for room"));
+    room.resolve();
+    await Promise.all(asked);
+    expect(world.made).toEqual(["/agent-server@sha256:1"]);
+    const use = { what: "copy of /agent-server", sizeBytes: 4096, isEndless: true };
+    expect(world.uses).toMatchObject([use]);
+    expect(world.uses[0]).not.toHaveProperty("patienceMs");
+  });
+
+  test("is disk_full where there is no room, with the name of the injected image", async () => {
+    const { store, world } = scene();
+    world.room = Promise.withResolvers<void>();
+    world.room.reject(new ServiceError("disk_full", "copy of /agent-server: 3 GB are needed"));
+    await expect(store.ready(AGENT.path, silent, never)).rejects.toMatchObject({
+      code: "disk_full",
+      message: "INJECT /agent-server=agent-server:1: copy of /agent-server: 3 GB are needed",
+    });
+    expect(world.made).toEqual([]);
   });
 
   test("lets one who gives up go, and the others have the volume", async () => {
@@ -118,6 +147,12 @@ describe("tend()", () => {
     expect(world.volumes).toHaveLength(1);
   });
 
+  test("waits for no room", async () => {
+    const { store, world } = scene();
+    await store.tend();
+    expect(world.uses).toMatchObject([{ what: "copy of /agent-server", patienceMs: 0 }]);
+  });
+
   test("removes what is outdated though something else cannot be made, and says so then", async () => {
     const { store, world } = scene({ kind: "absent" });
     world.volumes = [volumeOf("/gone", "sha256:1")];
@@ -126,7 +161,14 @@ describe("tend()", () => {
   });
 });
 
+async function settle(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
 type World = {
+  /** Until then there is no room. */
+  room: PromiseWithResolvers<void> | null;
+  uses: DiskUse[];
   held: Record<string, string>;
   pulled: string[];
   pullError: ServiceError | null;
@@ -141,6 +183,8 @@ function scene({
   kind = "directory",
 }: { held?: Record<string, string>; kind?: PathKind } = {}): { store: InjectStore; world: World } {
   const world: World = {
+    room: null,
+    uses: [],
     held,
     pulled: [],
     pullError: null,
@@ -151,11 +195,14 @@ function scene({
   };
   const engine: InjectEngine = {
     pathKind: async () => kind,
-    async ensureVolume({ path, imageId }) {
-      await world.copy?.promise;
-      world.made.push(nameOf(path, imageId));
-      world.volumes.push(volumeOf(path, imageId));
-      return nameOf(path, imageId);
+    sizeOf: async () => 4096,
+    async ensureVolume({ path, imageId }, inRoom) {
+      return inRoom(async () => {
+        await world.copy?.promise;
+        world.made.push(nameOf(path, imageId));
+        world.volumes.push(volumeOf(path, imageId));
+        return nameOf(path, imageId);
+      });
     },
     volumes: async () => [...world.volumes],
     async removeVolume(name) {
@@ -179,7 +226,16 @@ function scene({
       return imageOf("sha256:1");
     },
   };
-  return { store: createInjectStore({ engine, images, mappings: [AGENT] }), world };
+  const disk: Pick<ImageDisk, "within"> = {
+    async within(use, work) {
+      world.uses.push(use);
+      if (world.room) use.onWait("waiting for room");
+      await world.room?.promise;
+      return work(use.signal);
+    },
+  };
+  const store = createInjectStore({ engine, images, mappings: [AGENT], disk, signal: never });
+  return { store, world };
 }
 
 function nameOf(path: string, imageId: string): string {

@@ -1,5 +1,7 @@
 import { ServiceError } from "@remote-runtime/protocol";
-import type { EngineImage } from "./image-engine.ts";
+import type { DiskUse } from "./disk-use.ts";
+import { type ImageDisk, unboundedDisk } from "./image-disk.ts";
+import type { EngineImage, OnPullProgress } from "./image-engine.ts";
 import type { ImageStore } from "./image-store.ts";
 import type { InjectEngine, InjectSource } from "./inject-engine.ts";
 import type { InjectMapping } from "./inject-mapping.ts";
@@ -24,7 +26,7 @@ export interface InjectStore {
   /**
    * The volume for a mapped path, after a pull and a copy where it is not there yet, each shared by all who wait for it.
    * Progress is one line of text. Throws as `ImageStore.fetch` does, `bad_request` where the path is not mapped or the image
-   * has no such directory; `unavailable` when `signal` aborts.
+   * has no such directory; `disk_full` where there is no room for the copy; `unavailable` when `signal` aborts.
    */
   ready(
     path: string,
@@ -32,7 +34,7 @@ export interface InjectStore {
     signal: AbortSignal,
   ): Promise<Injection>;
   /**
-   * Makes the volumes of images that the engine holds, and removes those that no mapping leads to any more, which
+   * Makes the volumes of images that the engine holds, where there is room at once, and removes those that no mapping leads to any more, which
    * containers do not use. To be called from time to time.
    */
   tend(): Promise<void>;
@@ -42,11 +44,19 @@ export type InjectStoreOptions = {
   engine: InjectEngine;
   images: Pick<ImageStore, "held" | "fetch">;
   mappings: readonly InjectMapping[];
+  /** Makes room for what is copied. Default: there is always room. */
+  disk?: Pick<ImageDisk, "within">;
+  /** Aborts when the process is about to end. */
+  signal: AbortSignal;
 };
 
+/** The volume that is being made, and who is told of what holds it up. */
+type Making = { volume: Promise<string>; listeners: Set<OnPullProgress> };
+
 /** Keeps paths of images as volumes, one for each content: what is mounted is never copied for a sandbox. */
-export function createInjectStore({ engine, images, mappings }: InjectStoreOptions): InjectStore {
-  const making = new Map<string, Promise<string>>();
+export function createInjectStore(options: InjectStoreOptions): InjectStore {
+  const { engine, images, mappings, disk = unboundedDisk } = options;
+  const makings = new Map<string, Making>();
 
   function mappingOf(path: string): InjectMapping {
     const mapping = mappings.find((one) => one.path === path);
@@ -58,21 +68,35 @@ export function createInjectStore({ engine, images, mappings }: InjectStoreOptio
     );
   }
 
-  /** One at a time for each source, whoever asks. */
-  function volumeOf(mapping: InjectMapping, source: InjectSource): Promise<string> {
-    const key = `${source.imageId} ${source.path}`;
-    const begun = making.get(key) ?? make(mapping, source).finally(() => making.delete(key));
-    making.set(key, begun);
-    return begun;
+  /** One at a time for each source, whoever asks; but nobody who waits for room has to do with who does not. */
+  function making(mapping: InjectMapping, image: EngineImage, use: { waits: boolean }): Making {
+    const key = `${image.id} ${mapping.path} ${use.waits}`;
+    const begun = makings.get(key);
+    if (begun) return begun;
+    const listeners = new Set<OnPullProgress>();
+    const volume = make(mapping, image, {
+      ...(use.waits ? {} : { patienceMs: 0 }),
+      onWait: (reason) => listeners.forEach((listener) => listener(reason)),
+    }).finally(() => makings.delete(key));
+    makings.set(key, { volume, listeners });
+    return { volume, listeners };
   }
 
-  async function make({ image }: InjectMapping, source: InjectSource): Promise<string> {
+  async function make(
+    { path, image }: InjectMapping,
+    { id }: EngineImage,
+    wait: Pick<DiskUse, "onWait" | "patienceMs">,
+  ): Promise<string> {
+    const source = { path, imageId: id };
     const kind = await engine.pathKind(source);
     if (kind !== "directory") {
       const what = kind === "absent" ? "has no such path" : "has no directory there";
       throw new ServiceError("bad_request", `the image ${image} ${what}`);
     }
-    return engine.ensureVolume(source);
+    const use = { ...wait, what: `copy of ${path}`, signal: options.signal, isEndless: true };
+    return engine.ensureVolume(source, async (copy) =>
+      disk.within({ ...use, sizeBytes: await engine.sizeOf(source) }, copy),
+    );
   }
 
   async function isWanted({ path, imageId }: InjectSource): Promise<boolean> {
@@ -85,7 +109,7 @@ export function createInjectStore({ engine, images, mappings }: InjectStoreOptio
 
   async function makeIfHeld(mapping: InjectMapping): Promise<void> {
     const held = await images.held(mapping.image);
-    if (held) await volumeOf(mapping, { path: mapping.path, imageId: held.id });
+    if (held) await making(mapping, held, { waits: false }).volume;
   }
 
   async function removeUnwanted(): Promise<void> {
@@ -109,11 +133,12 @@ export function createInjectStore({ engine, images, mappings }: InjectStoreOptio
       const { image } = mapping;
       const says = (progress: string): void => onProgress(`${path} of ${image}: ${progress}`);
       try {
-        const { id } =
+        const held =
           (await images.held(image)) ?? (await images.fetch(image, "IfNotPresent", says, signal));
         signal.throwIfAborted();
-        const volume = volumeOf(mapping, { path, imageId: id });
-        return { path, image, imageId: id, volume: await unlessAborted(volume, says, signal) };
+        const begun = making(mapping, held, { waits: true });
+        const volume = await unlessAborted(begun, says, signal);
+        return { path, image, imageId: held.id, volume };
       } catch (error) {
         const known = ServiceError.from(error);
         throw reworded(known, `INJECT ${path}=${image}: ${known.message}`);
@@ -134,18 +159,20 @@ const COPY_NOTICE_MS = 250;
 
 /** The copy goes on without those who wait for it. */
 async function unlessAborted(
-  volume: Promise<string>,
-  onProgress: (progress: string) => void,
+  { volume, listeners }: Making,
+  onProgress: OnPullProgress,
   signal: AbortSignal,
 ): Promise<string> {
   const aborted = Promise.withResolvers<never>();
   const onAbort = (): void => aborted.reject(new ServiceError("unavailable", "was given up"));
   signal.addEventListener("abort", onAbort, { once: true });
+  listeners.add(onProgress);
   const notice = setTimeout(onProgress, COPY_NOTICE_MS, "copying, once for all sandboxes");
   try {
     return await Promise.race([volume, aborted.promise]);
   } finally {
     clearTimeout(notice);
+    listeners.delete(onProgress);
     signal.removeEventListener("abort", onAbort);
   }
 }

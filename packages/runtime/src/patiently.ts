@@ -4,17 +4,21 @@ import { isPassing } from "./judge.ts";
 
 const AGAIN_MS = 100;
 
-/** Tries again, ten times a second for `patienceMs` at most, what fails because its other side does not answer. */
+/**
+ * Tries again, ten times a second, what fails because its other side does not answer: for `patienceMs` from the first failure
+ * on, as a process that stood still in the middle of it fails for that alone.
+ */
 export async function patiently<T>(
   work: () => Promise<T>,
   { patienceMs, clock }: { patienceMs: number; clock: Clock },
 ): Promise<T> {
   const { signal } = new AbortController();
-  const until = clock.now() + patienceMs;
+  let until: number | undefined;
   for (;;) {
     try {
       return await work();
     } catch (error) {
+      until ??= clock.now() + patienceMs;
       if (!isPassing(ServiceError.from(error)) || clock.now() + AGAIN_MS > until) throw error;
     }
     await clock.sleep(AGAIN_MS, signal);
