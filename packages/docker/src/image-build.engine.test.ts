@@ -7,8 +7,11 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { gzipSync } from "node:zlib";
 import { inspectBuildContext } from "@remote-runtime/image";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+// @boundaries-ignore the testing package depends on this one, and this file of it on nothing
+import { tarHeader } from "../../testing/src/tar-header.ts";
 import { createDocker } from "./create-docker.ts";
 import { buildImage, type ImageBuildOptions } from "./image-build.ts";
 
@@ -132,6 +135,34 @@ test.each(["gnu", "posix"])(
     expect((await build("", { contextPath })).log).toContain("odd");
   },
 );
+
+test("buildImage() sees the entries that the inspection sees, whatever their sizes say", async () => {
+  const archive = async (hidden: string): Promise<string> => {
+    const dockerfile = Buffer.alloc(512, "\n");
+    dockerfile.write(`FROM ${BASE}\n${unique()}\nCOPY . /in\nRUN find /in -printf "%P,"; echo\n`);
+    const contextPath = join(folder, `sizes-${randomBytes(4).toString("hex")}.tar.gz`);
+    const blocks = [
+      tarHeader({ path: "Dockerfile", bytes: 512 }),
+      dockerfile,
+      // A link has no content: what follows it is an entry. A file has, also with the name of a folder.
+      tarHeader({ path: "link", kind: "symbolicLink", target: "a", bytes: 512 }),
+      tarHeader({ path: hidden }),
+      tarHeader({ path: "file/", bytes: 512 }),
+      tarHeader({ path: "../content" }),
+      Buffer.alloc(1024),
+    ];
+    await writeFile(contextPath, gzipSync(Buffer.concat(blocks)));
+    return contextPath;
+  };
+  const limits = { maxEntries: 100, maxUnpackedBytes: 1024 * 1024 };
+  const inspect = (path: string) => inspectBuildContext(path, limits, AbortSignal.timeout(10_000));
+  await expect(inspect(await archive("../hidden"))).rejects.toThrow(/"..\/hidden" its path has/);
+  const contextPath = await archive("hidden");
+  await inspect(contextPath);
+  const { log } = await build("", { contextPath });
+  const printed = log.split("\n").find((line) => line.startsWith(","));
+  expect(printed?.split(",").toSorted().join(" ").trim()).toBe("Dockerfile file hidden link");
+});
 
 test("buildImage() ends at once when it is given up, and so does the engine", async () => {
   const marker = `sleep 4${String(randomBytes(3).readUIntBE(0, 3))}`;
