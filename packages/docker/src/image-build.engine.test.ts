@@ -1,13 +1,17 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { gzipSync } from "node:zlib";
+import { inspectBuildContext } from "@remote-runtime/image";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+// @boundaries-ignore the testing package depends on this one, and this file of it on nothing
+import { tarHeader } from "../../testing/src/tar-header.ts";
 import { createDocker } from "./create-docker.ts";
 import { buildImage, type ImageBuildOptions } from "./image-build.ts";
 
@@ -82,6 +86,82 @@ test("buildImage() says what has failed", async () => {
   await expect(failing).rejects.toThrow(/exit 3.*exit code: 3/);
   expect(printed).toContain("last words");
   await expect(build("FROMM scratch\n")).rejects.toThrow(/unknown instruction: FROMM/);
+});
+
+test("buildImage() tells a build's own fault from that of what it needs, whatever words the build uses", async () => {
+  const words = 'echo "no space left on device: connection refused"; exit 1';
+  const own = [
+    `FROM ${BASE}\n${unique()}\nRUN ${words}\n`,
+    `FROM ${BASE}\n${unique()}\nRUN sh -c 'kill -9 $$'\n`,
+    `FROM ${BASE}\nCOPY ["no space left on device", "/x"]\n`,
+  ];
+  for (const dockerfile of own) {
+    await expect(build(dockerfile)).rejects.toMatchObject({ code: "bad_request" });
+  }
+  // Nothing listens at the first port.
+  const away = ["FROM 127.0.0.1:1/a/b:1\n", `FROM ${BASE}\nADD http://127.0.0.1:1/x /\n`];
+  for (const dockerfile of away) {
+    await expect(build(dockerfile)).rejects.toMatchObject({ code: "unavailable" });
+  }
+});
+
+test.each(["gnu", "posix"])(
+  "buildImage() builds what the inspection takes: odd names in the format %s",
+  async (format) => {
+    const context = await mkdtemp(join(folder, "odd-"));
+    const long = "n".repeat(120);
+    const names = ["two\nlines", "12 path=x\n", 'b\u00e4r \\ "x"', `${long}/${long}`].map((text) =>
+      Buffer.from(text),
+    );
+    const bytes = Buffer.from("n\xffo-text", "latin1");
+    await mkdir(join(context, "c"));
+    await mkdir(join(context, "a"));
+    await mkdir(join(context, long));
+    for (const path of [...names, bytes]) {
+      await writeFile(Buffer.concat([Buffer.from(`${context}/`), path]), "odd");
+    }
+    await symlink("../c/../two\nlines", join(context, "a", "link"));
+    // In UTF-8, as the format knows no other; but with bytes that are none.
+    const check = `test $(grep -rl odd /in | tr -cd / | wc -c) -ge 10 && cat /in/a/link && test -f "/in/$(printf 'n\\377o-text')"`;
+    await writeFile(
+      join(context, "Dockerfile"),
+      `FROM ${BASE}\n${unique()}\nCOPY . /in\nRUN ${check}\n`,
+    );
+    const contextPath = `${context}.tar.gz`;
+    const options = ["--create", "--gzip", `--format=${format}`, "--file", contextPath];
+    await run("tar", [...options, "--directory", context, "."]);
+    const limits = { maxEntries: 100, maxUnpackedBytes: 1024 * 1024 };
+    await inspectBuildContext(contextPath, limits, AbortSignal.timeout(10_000));
+    expect((await build("", { contextPath })).log).toContain("odd");
+  },
+);
+
+test("buildImage() sees the entries that the inspection sees, whatever their sizes say", async () => {
+  const archive = async (hidden: string): Promise<string> => {
+    const dockerfile = Buffer.alloc(512, "\n");
+    dockerfile.write(`FROM ${BASE}\n${unique()}\nCOPY . /in\nRUN find /in -printf "%P,"; echo\n`);
+    const contextPath = join(folder, `sizes-${randomBytes(4).toString("hex")}.tar.gz`);
+    const blocks = [
+      tarHeader({ path: "Dockerfile", bytes: 512 }),
+      dockerfile,
+      // A link has no content: what follows it is an entry. A file has, also with the name of a folder.
+      tarHeader({ path: "link", kind: "symbolicLink", target: "a", bytes: 512 }),
+      tarHeader({ path: hidden }),
+      tarHeader({ path: "file/", bytes: 512 }),
+      tarHeader({ path: "../content" }),
+      Buffer.alloc(1024),
+    ];
+    await writeFile(contextPath, gzipSync(Buffer.concat(blocks)));
+    return contextPath;
+  };
+  const limits = { maxEntries: 100, maxUnpackedBytes: 1024 * 1024 };
+  const inspect = (path: string) => inspectBuildContext(path, limits, AbortSignal.timeout(10_000));
+  await expect(inspect(await archive("../hidden"))).rejects.toThrow(/"..\/hidden" its path has/);
+  const contextPath = await archive("hidden");
+  await inspect(contextPath);
+  const { log } = await build("", { contextPath });
+  const printed = log.split("\n").find((line) => line.startsWith(","));
+  expect(printed?.split(",").toSorted().join(" ").trim()).toBe("Dockerfile file hidden link");
 });
 
 test("buildImage() ends at once when it is given up, and so does the engine", async () => {

@@ -6,7 +6,8 @@ import { z } from "zod";
 import { openBuildSession } from "./build-session.ts";
 import { createBuildTrace } from "./build-trace.ts";
 import type { Docker } from "./create-docker.ts";
-import { engineError, isDiskFull } from "./engine-error.ts";
+import { buildError } from "./build-error.ts";
+import { engineError, engineReason, statusCode } from "./engine-error.ts";
 import { jsonLines } from "./json-lines.ts";
 import type { CredentialSource } from "./registry-credential.ts";
 
@@ -38,7 +39,10 @@ export async function buildImage(options: ImageBuildOptions): Promise<string> {
   } catch (error) {
     if (signal.aborted)
       throw new ServiceError("unavailable", `${what}: given up`, { cause: error });
-    throw engineError(what, error);
+    // What fails before there is a line of output is answered in place of it.
+    throw (statusCode(error) ?? 0) >= 500
+      ? buildError(what, engineReason(error))
+      : engineError(what, error);
   } finally {
     context.destroy();
     session.close();
@@ -80,8 +84,7 @@ async function follow(
   let imageId: string | undefined;
   for await (const value of jsonLines(output)) {
     const { id, aux, error } = Message.parse(value);
-    if (error !== undefined)
-      throw new ServiceError(isDiskFull(error) ? "disk_full" : "bad_request", `${what}: ${error}`);
+    if (error !== undefined) throw buildError(what, error);
     if (id === TRACE && typeof aux === "string") {
       const text = trace.add(aux);
       if (text !== "") onLog(text);

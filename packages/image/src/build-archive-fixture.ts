@@ -33,6 +33,17 @@ export function tarOf(entries: readonly ArchiveEntry[]): Buffer {
   return Buffer.concat([...blocks, Buffer.alloc(1024)]);
 }
 
+/** An extended header for the entry after it. Values are text, or bytes as they are. */
+export function paxHeader(records: Record<string, string | Buffer>): ArchiveEntry {
+  const lines = Object.entries(records).map(([key, value]) => {
+    const record = Buffer.concat([Buffer.from(` ${key}=`), Buffer.from(value), Buffer.from("\n")]);
+    const rest = record.length;
+    const length = rest + String(rest + String(rest).length).length;
+    return Buffer.concat([Buffer.from(String(length)), record]);
+  });
+  return { path: "PaxHeader", type: "ExtendedHeader", content: Buffer.concat(lines) };
+}
+
 /** The same, gzipped, in a file of its own. */
 export async function archiveFile(
   content: readonly ArchiveEntry[] | Buffer,

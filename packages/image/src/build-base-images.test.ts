@@ -18,3 +18,10 @@ FROM Not An Image
     "docker.io/library/node:24",
   ]);
 });
+
+test("buildBaseImages() leaves all after a hundred names to the engine", () => {
+  const names = Array.from({ length: 100_000 }, (_, i) => `a${i}`);
+  const images = buildBaseImages(names.map((name) => `FROM ${name}\n`).join(""));
+  expect(images).toHaveLength(100);
+  expect(images.at(-1)).toBe("docker.io/library/a99:latest");
+});

@@ -10,8 +10,8 @@ export type EngineBuild = {
 };
 
 /**
- * What builds need of an engine. Errors are ServiceError: `bad_request` when the build itself has failed, `unavailable` when
- * the engine does not answer, has gone away in between, or `signal` aborted.
+ * What builds need of an engine. Errors are ServiceError: `bad_request` when the build itself has failed, `disk_full`, or
+ * `unavailable` when the engine or a registry that the build needs does not answer or breaks off, or `signal` aborted.
  */
 export interface BuildEngine {
   /** Ends when the engine holds the image under all its names; answers its content id. */

@@ -1,84 +1,111 @@
 import { ServiceError } from "@remote-runtime/protocol";
-import type { Pax } from "tar";
+import type { TarHeader } from "./tar-header.ts";
+
+/** What says of the next entry where it goes and how long it is, in place of its own header. */
+export type Extension = { path?: string; target?: string; sizeBytes?: number };
 
 export interface ExtendedHeaders {
-  /** Takes the text before an entry: records, or a long name. Answers what of it counts for a digest. */
-  take(text: string): readonly string[];
-  /** The entry has come for which they were; `global` is what holds for all entries. */
-  end(global: Pax | undefined): void;
-  /** The archive is read to its end, and so many headers with texts were met, empty ones too. */
-  finish(met: number): void;
+  /** Whether this header only says something of the entry after it, or of all. */
+  isOne(header: TarHeader): boolean;
+  /** Takes such a header with its content, as bytes. Answers what of it counts for a digest. */
+  take(type: string, content: Buffer): readonly string[];
+  /** The entry has come for which they were. */
+  end(): Extension;
 }
 
+const KINDS: ReadonlySet<string> = new Set(["x", "g", "L", "K"]);
 /** What says where an entry goes and how long it is. */
 const PLACING: ReadonlySet<string> = new Set(["path", "linkpath", "size"]);
 /** These the entry itself tells, or they are as little of the content as times are. */
 const UNCOUNTED = new Set([...PLACING, "comment", "uid", "gid", "uname", "gname"]);
-/** One reader lets them take the place of what the entry says, the other does not know them; nobody writes them. */
-const OVERRULING: ReadonlySet<string> = new Set(["type", "mode"]);
-const ONLY_COMMENT = /^[1-9]\d* comment=[^\n]*\n?$/;
-const ADVICE = "pack it with `tar --format=gnu`, and without --sparse";
+const LENGTH = /^[1-9]\d{0,6} /;
+const ADVICE =
+  "no usual tar writes that: pack the folder anew, with GNU tar, bsdtar or Python's tarfile";
+const SPARSE_ADVICE = "pack it without --sparse";
 
 /**
- * Checks the extended headers of an archive, so that whoever unpacks it understands by them what its inspection did. All
- * throw `bad_request`.
+ * Reads the extended headers of an archive as the engine does, by the lengths of their records. Refuses (`bad_request`) what
+ * means one thing to it and another to other readers.
  */
 export function createExtendedHeaders(): ExtendedHeaders {
-  /** Of the next entry. */
-  let taken = 0;
-  let takenInAll = 0;
+  let extension: Extension = {};
+  /** Those of the next entry. */
+  let taken = "";
+
+  function takeRecords(records: ReadonlyMap<string, string>): readonly string[] {
+    for (const [key, value] of records) {
+      if (key.startsWith("GNU.sparse.")) refuse("a sparse file", SPARSE_ADVICE);
+      const isPlain = key === "size" ? /^\d{1,15}$/.test(value) : value !== "";
+      if (PLACING.has(key) && !isPlain) {
+        refuse(`an extended header with ${JSON.stringify(`${key}=${value.slice(0, 100)}`)}`);
+      }
+      if (PLACING.has(key) && value.includes("\0")) refuse(`a NUL in a ${key}`);
+    }
+    const path = records.get("path");
+    const target = records.get("linkpath");
+    const size = records.get("size");
+    extension = {
+      ...(path === undefined ? {} : { path }),
+      ...(target === undefined ? {} : { target }),
+      ...(size === undefined ? {} : { sizeBytes: Number(size) }),
+    };
+    return [...records]
+      .filter(([key]) => !UNCOUNTED.has(key) && !key.endsWith("time"))
+      .map(([key, value]) => `${key}=${value}`);
+  }
 
   return {
-    take(text) {
-      takenInAll += 1;
-      // `git archive` begins with the name of the commit, for nobody in particular.
-      if (taken === 0 && ONLY_COMMENT.test(text)) return [];
-      const lines = text.replace(/\n$/, "").split("\n");
-      const records = lines.flatMap((line) => recordOf(line) ?? []);
-      taken += 1;
-      // Which of several holds is understood in several ways.
-      if (taken > 1 && records.length > 0) refuse("several extended headers for one entry");
-      const isPlacing = records.some(({ key }) => PLACING.has(key));
-      if (isPlacing && records.length < lines.length) refuseUnclear();
-      for (const { key, value, isWhole } of records) {
-        if (key.startsWith("GNU.sparse.")) refuse("a sparse file");
-        if (OVERRULING.has(key)) refuse(`an extended header with ${key}`);
-        // Nothing, or what is no plain number, counts for one reader and not for the other.
-        const isPlain = key === "size" ? /^\d+$/.test(value) : value !== "";
-        if (PLACING.has(key) && !isPlain)
-          refuse(`an extended header with ${JSON.stringify(`${key}=${value.slice(0, 100)}`)}`);
-        if (isPlacing && !isWhole) refuseUnclear();
+    isOne: ({ type }) => KINDS.has(type),
+    take(type, content) {
+      // Which of several holds is understood in several ways; the engine forgets them at a global one.
+      if (taken !== "" && (type === "g" || type === "x" || taken.includes("x"))) {
+        refuse("several extended headers for one entry");
       }
-      const counted = records.filter(({ key }) => !UNCOUNTED.has(key) && !key.endsWith("time"));
-      return counted.map(({ line }) => line);
+      if (taken.includes(type)) refuse("several long names for one entry");
+      if (type === "g") {
+        // `git archive` begins with the name of the commit. The engine takes nothing from it, others do.
+        const key = [...recordsOf(content).keys()].find((name) => name !== "comment");
+        if (key !== undefined) refuse(`a global extended header, with ${JSON.stringify(key)}`);
+        return [];
+      }
+      taken += type;
+      if (type === "x") return takeRecords(recordsOf(content));
+      const [name = ""] = content.toString("latin1").split("\0", 1);
+      if (name !== "" && type === "L") extension.path = name;
+      if (name !== "" && type === "K") extension.target = name;
+      return [];
     },
-    end(global) {
-      taken = 0;
-      const known = Object.entries(global ?? {}).filter(([, value]) => value !== undefined);
-      const key = known.map(([name]) => name).find((name) => !["comment", "global"].includes(name));
-      if (key !== undefined) refuse(`a global extended header, with ${key}`);
-    },
-    finish(met) {
-      // It ends what one before it says for one reader, and nothing for the other.
-      if (met > takenInAll) refuse("an extended header with nothing in it");
+    end() {
+      const ended = extension;
+      extension = {};
+      taken = "";
+      return ended;
     },
   };
 }
 
-type HeaderRecord = { key: string; value: string; line: string; isWhole: boolean };
-
-/** `123 key=value`, where 123 is the length in bytes with the line's end. */
-function recordOf(line: string): HeaderRecord | undefined {
-  const [, length = "", key = "", value = ""] = /^([+-]?\d+) ([^=]+)=([^]*)$/.exec(line) ?? [];
-  if (key === "") return undefined;
-  return { key, value, line, isWhole: length === String(Buffer.byteLength(line) + 1) };
+/** Records are `123 key=value` with a line's end, where 123 is the length of all that in bytes; the last of a key holds. */
+function recordsOf(content: Buffer): Map<string, string> {
+  const records = new Map<string, string>();
+  const text = content.toString("latin1");
+  for (let at = 0; at < text.length;) {
+    const digits = LENGTH.exec(text.slice(at, at + 8))?.[0] ?? "";
+    const record = text.slice(at + digits.length, at + Number(digits));
+    const equals = record.indexOf("=");
+    if (
+      digits === "" ||
+      at + Number(digits) > text.length ||
+      !record.endsWith("\n") ||
+      equals < 1
+    ) {
+      refuse("an extended header whose records do not have the length that they say");
+    }
+    records.set(record.slice(0, equals), record.slice(equals + 1, -1));
+    at += Number(digits);
+  }
+  return records;
 }
 
-/** One reader goes by lines, the other by lengths. */
-function refuseUnclear(): never {
-  refuse("an extended header whose records do not have the length that they say");
-}
-
-function refuse(what: string): never {
-  throw new ServiceError("bad_request", `context: has ${what}, which cannot be used; ${ADVICE}`);
+function refuse(what: string, advice = ADVICE): never {
+  throw new ServiceError("bad_request", `context: has ${what}, which cannot be used; ${advice}`);
 }

@@ -3,10 +3,11 @@ import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { ServiceError } from "@remote-runtime/protocol";
-import { Parser, type ReadEntry } from "tar";
 import { buildBaseImages } from "./build-base-images.ts";
-import { checkBuildEntry, isFileEntry } from "./build-entry.ts";
+import { createBuildTree, type EntryKind } from "./build-tree.ts";
 import { createExtendedHeaders } from "./extended-headers.ts";
+import type { TarHeader } from "./tar-header.ts";
+import { createTarReader } from "./tar-reader.ts";
 
 export type BuildContextLimits = { maxEntries: number; maxUnpackedBytes: number };
 
@@ -21,12 +22,28 @@ export type BuildContext = {
 const DOCKERFILE = "Dockerfile";
 const MOST_DOCKERFILE_BYTES = 1024 * 1024;
 /** Headers that carry long names are held in memory. */
-const MOST_META_BYTES = 64 * 1024;
+const MOST_EXTENDED_KIB = 64;
+/** Of all of them: reading records takes more than reading contents. */
+const MOST_EXTENDED_MIB_IN_ALL = 64;
+/** By the type of a header. All but files have no content, whatever size the header tells. */
+const KINDS: ReadonlyMap<string, EntryKind> = new Map([
+  ["0", "file"],
+  ["\0", "file"],
+  ["1", "hard link"],
+  ["2", "symbolic link"],
+  ["5", "folder"],
+]);
+const USELESS = new Map([
+  ["3", "a character device"],
+  ["4", "a block device"],
+  ["6", "a pipe"],
+  ["S", "a sparse file: pack it without --sparse"],
+]);
 const ARCHIVE_HINT = "context: is no gzipped tar archive";
 
 /**
- * Reads a gzipped tar archive from end to end, a few chunks at a time, unpacking nothing. Throws `bad_request` for what is
- * no archive, has no Dockerfile at its root, or has an entry that must not be unpacked; `payload_too_large` beyond a limit.
+ * Reads a gzipped tar archive from end to end, a few chunks at a time, unpacking nothing. Its work is that of the bytes
+ * in it, whatever they say, and it remembers a number for each link. Throws `bad_request` for what is no archive, has no Dockerfile at its root, or has an entry that must not be unpacked; `payload_too_large` beyond a limit.
  */
 export async function inspectBuildContext(
   path: string,
@@ -48,63 +65,71 @@ export async function inspectBuildContext(
 
 function createScan({ maxEntries, maxUnpackedBytes }: BuildContextLimits) {
   const hash = createHash("sha256");
-  const links = new Set<string>();
+  const tree = createBuildTree({ maxCrossed: maxEntries });
   const extended = createExtendedHeaders();
   let dockerfile: Buffer[] | undefined;
   let entries = 0;
+  let extendedBytes = 0;
+  let take: (piece: Buffer, isLast: boolean) => void = () => undefined;
 
-  function accept(entry: ReadEntry): void {
-    entries += 1;
-    if (entries > maxEntries) {
-      throw new ServiceError("payload_too_large", `context: has more than ${maxEntries} entries`);
+  function acceptExtended({ type, sizeBytes }: TarHeader): number {
+    if (sizeBytes > MOST_EXTENDED_KIB * 1024) {
+      const problem = `has an extended header of more than ${MOST_EXTENDED_KIB} KiB`;
+      throw new ServiceError("payload_too_large", `context: ${problem}`);
     }
-    extended.end(entry.globalExtended);
-    const { type, mode, linkpath: target } = entry;
-    const path = checkBuildEntry({ path: entry.path, type, target }, links);
-    hash.update(JSON.stringify([path, type, mode ?? 0, target ?? "", entry.size]));
+    extendedBytes += sizeBytes;
+    if (extendedBytes > MOST_EXTENDED_MIB_IN_ALL * 1024 * 1024) {
+      const problem = `has more than ${MOST_EXTENDED_MIB_IN_ALL} MiB of extended headers`;
+      throw new ServiceError("payload_too_large", `context: ${problem}`);
+    }
+    const pieces: Buffer[] = [];
+    take = (piece, isLast) => {
+      // A piece would keep all that was unpacked with it.
+      pieces.push(Buffer.from(piece));
+      if (!isLast) return;
+      const counted = extended.take(type, Buffer.concat(pieces));
+      if (counted.length > 0) hash.update(JSON.stringify(counted));
+    };
+    return sizeBytes;
+  }
+
+  function acceptEntry(header: TarHeader): number {
+    const extension = extended.end();
+    const { path: name, target } = { ...header, ...extension };
+    const kind = kindOf(header.type, name);
+    const path = tree.add({ path: name, kind, target });
+    const sizeBytes = kind === "file" ? (extension.sizeBytes ?? header.sizeBytes) : 0;
+    const isLink = kind === "hard link" || kind === "symbolic link";
+    hash.update(JSON.stringify([path, kind, header.mode, isLink ? target : "", sizeBytes]));
     const text: Buffer[] = [];
-    if (path === DOCKERFILE && isFileEntry(type)) {
-      if (entry.size > MOST_DOCKERFILE_BYTES) {
+    if (path === DOCKERFILE && kind === "file") {
+      if (sizeBytes > MOST_DOCKERFILE_BYTES) {
         throw new ServiceError("payload_too_large", "context: its Dockerfile is larger than 1 MiB");
       }
       dockerfile = text;
     }
-    entry.on("data", (chunk) => {
-      hash.update(chunk);
-      if (dockerfile === text) text.push(chunk);
-    });
+    take = (piece) => {
+      hash.update(piece);
+      if (dockerfile === text) text.push(Buffer.from(piece));
+    };
+    return sizeBytes;
   }
 
-  const parser = new Parser({ maxMetaEntrySize: MOST_META_BYTES });
-  let metaHeaders = 0;
-  // It says nothing of a header without a text, but it asks for the limit at each.
-  Object.defineProperty(parser, "maxMetaEntrySize", {
-    get() {
-      metaHeaders += 1;
-      return MOST_META_BYTES;
+  const reader = createTarReader({
+    onHeader(header) {
+      // Each of the others belongs to an entry.
+      if (!extended.isOne(header) || header.type === "g") entries += 1;
+      if (entries > maxEntries) {
+        throw new ServiceError("payload_too_large", `context: has more than ${maxEntries} entries`);
+      }
+      return extended.isOne(header) ? acceptExtended(header) : acceptEntry(header);
     },
+    onContent: (piece, isLast) => take(piece, isLast),
   });
-  parser.on("entry", accept);
-  parser.on("meta", (text) => {
-    const counted = extended.take(text);
-    if (counted.length > 0) hash.update(JSON.stringify(counted));
-  });
-  parser.on("ignoredEntry", ({ path, type }: ReadEntry) => {
-    throw new ServiceError(
-      "bad_request",
-      `context: ${JSON.stringify(path.slice(0, 200))} is of the kind ${type}, which cannot be used`,
-    );
-  });
-  const onProblem = (cause: unknown): never => {
-    throw new ServiceError("bad_request", ARCHIVE_HINT, { cause });
-  };
-  parser.on("warn", (_code, message) => onProblem(message));
-  parser.on("error", onProblem);
 
   return {
     async read(source: AsyncIterable<Buffer>): Promise<void> {
       let unpackedBytes = 0;
-      let rest: Buffer = Buffer.alloc(0);
       for await (const chunk of source) {
         unpackedBytes += chunk.byteLength;
         if (unpackedBytes > maxUnpackedBytes) {
@@ -114,16 +139,9 @@ function createScan({ maxEntries, maxUnpackedBytes }: BuildContextLimits) {
             `context: is larger than ${mib} MiB unpacked`,
           );
         }
-        const bytes = Buffer.concat([rest, chunk]);
-        // The parser reads headers as text piece by piece: no character may be cut in two.
-        const end = bytes.byteLength - cutOff(bytes);
-        rest = bytes.subarray(end);
-        // Its listeners take all there is at once, so it never asks to wait.
-        parser.write(bytes.subarray(0, end));
+        reader.write(chunk);
       }
-      if (rest.byteLength > 0) parser.write(rest);
-      parser.end();
-      extended.finish(metaHeaders);
+      reader.end();
     },
     result(): BuildContext {
       if (!dockerfile) {
@@ -135,12 +153,12 @@ function createScan({ maxEntries, maxUnpackedBytes }: BuildContextLimits) {
   };
 }
 
-/** How many bytes at the end begin a character of UTF-8 that goes on after them. */
-function cutOff(bytes: Buffer): number {
-  for (let count = 1; count <= Math.min(3, bytes.byteLength); count += 1) {
-    const byte = bytes.at(-count) ?? 0;
-    if (byte < 0x80) return 0;
-    if (byte >= 0xc0) return count < (byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2) ? count : 0;
-  }
-  return 0;
+function kindOf(type: string, path: string): EntryKind {
+  // The first archives knew no folders: those have a slash at their end.
+  if (type === "\0" && path.endsWith("/")) return "folder";
+  const kind = KINDS.get(type);
+  if (kind) return kind;
+  const what = USELESS.get(type) ?? `of the kind ${JSON.stringify(type)}`;
+  const shown = JSON.stringify(Buffer.from(path.slice(0, 200), "latin1").toString("utf8"));
+  throw new ServiceError("bad_request", `context: ${shown} is ${what}; no build can use it`);
 }
