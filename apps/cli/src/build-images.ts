@@ -7,7 +7,9 @@ import { BUILD_CONTEXT_PART, ServiceError, type BuildStatus } from "@remote-runt
 import pLimit from "p-limit";
 import { create } from "tar";
 import type { ContextFile } from "./context-files.ts";
+import { ExitError, exitCodes } from "./exit-error.ts";
 import { explain, mayPass } from "./explain.ts";
+import { plural } from "./plural.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Replicas build some at a time and let the others wait: so many for each of them, … */
@@ -37,7 +39,10 @@ export type BuildImagesOptions = {
   onOutcome: (outcome: BuildOutcome) => void;
 };
 
-/** Builds the images that are nowhere, some at a time. One that fails does not keep the others from being built. */
+/**
+ * Builds the images that are nowhere, some at a time. One that fails does not keep the others from being built. ExitError when
+ * the user interrupts, with what becomes of the rest.
+ */
 export async function buildImages(
   wanted: readonly BuildWanted[],
   options: BuildImagesOptions,
@@ -47,22 +52,36 @@ export async function buildImages(
   const { replicas } = await options.client.call("replicas", {}, { signal });
   const ready = replicas.filter(({ state }) => state === "ready").length;
   const limit = pLimit(Math.min(MOST_AT_ONCE, AT_ONCE_EACH * Math.max(1, ready)));
+  /** Images of builds that the servers have taken, and of those that are over. */
+  const sent = new Set<string>();
+  const over = new Set<string>();
   const one = async ({ image, context }: BuildWanted): Promise<BuildOutcome> => {
     signal.throwIfAborted();
-    const outcome = await buildOne(image, context, options).catch((error: unknown) => {
-      signal.throwIfAborted();
-      return { kind: "failed" as const, image, error: explain(error).message };
-    });
+    const onSent = (): void => void sent.add(image);
+    const outcome = await buildOne(image, context, { ...options, onSent }).catch(
+      (error: unknown) => {
+        signal.throwIfAborted();
+        return { kind: "failed" as const, image, error: explain(error).message };
+      },
+    );
+    over.add(image);
     options.onOutcome(outcome);
     return outcome;
   };
-  return Promise.all(wanted.map((each) => limit(() => one(each))));
+  try {
+    return await Promise.all(wanted.map((each) => limit(() => one(each))));
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    const goOn = plural(sent.difference(over).size, "build");
+    const text = `${over.size} of ${wanted.length} builds over, ${goOn} going on without this command, the others not begun; the same command goes on with it`;
+    throw new ExitError(exitCodes.interrupted, text, { cause: error });
+  }
 }
 
 async function buildOne(
   image: string,
   context: ContextFile,
-  options: BuildImagesOptions,
+  options: BuildImagesOptions & { onSent: () => void },
 ): Promise<BuildOutcome> {
   const { client, terminal } = options;
   const { signal, now, sleep } = terminal;
@@ -73,6 +92,7 @@ async function buildOne(
   );
   if (exists) return { kind: "held", image };
   const build_id = await patiently(() => upload(image, context, options), terminal);
+  options.onSent();
   const deadline = now() + BUILD_TIMEOUT_MS;
   let answeredAt = now();
   for (;;) {

@@ -243,8 +243,10 @@ describe("prefetch", () => {
     const { code, stderr } = await cli(["prefetch", "-"], { ...server, typed });
     expect([code, server.given]).toEqual([2, []]);
     expect(stderr).toMatch(/stdin:2: .*"B".*; stdin:4: .*"C d"/);
-    const both = ["prefetch", "-", "--plan", "--detach"];
-    expect((await cli(both, { ...server, typed: "a" })).code).toBe(2);
+    for (const other of ["--detach", "--pin"]) {
+      const both = ["prefetch", "-", "--plan", other];
+      expect((await cli(both, { ...server, typed: "a" })).code).toBe(2);
+    }
     for (const copies of ["0", "1.5", "x"]) {
       expect((await cli(["prefetch", "-", "--copies", copies])).code).toBe(2);
     }

@@ -1,6 +1,6 @@
 import { prefetchIdOf, type PrefetchShare } from "@remote-runtime/protocol";
 import type { Command } from "commander";
-import { buildImages, type BuildOutcome } from "../build-images.ts";
+import { buildImages, type BuildOutcome, type BuildWanted } from "../build-images.ts";
 import { openContexts } from "../context-files.ts";
 import { ExitError, exitCodes } from "../exit-error.ts";
 import { followPrefetch, givePrefetch, type PrefetchWanted } from "../follow-prefetch.ts";
@@ -44,7 +44,7 @@ const NOTES = `
 FILE has an image on each line; what follows a # does not count. Each goes to the replica that starts of it go to, where the
 engine lacks it, in the background of the starts there. The servers keep track of it, so it goes on without this command:
 
-  Ctrl-C     takes back what has not begun; what is being pulled is pulled to its end
+  Ctrl-C     takes back what has not begun; what is being pulled or built goes on to its end, and what is pinned stays so
   --detach   ends this command and leaves the prefetch running
   again      the same command, with the same images and --copies, goes on where it was, watches what is under way, and tries
              what has failed; nothing that is there is pulled twice
@@ -95,8 +95,10 @@ export function addPrefetch(program: Command, terminal: Terminal): void {
     .option(...jsonOption)
     .addHelpText("after", NOTES)
     .action(async (file: string, options: PrefetchOptions, command: Command) => {
-      if (options.plan && (options.detach || options.build !== undefined)) {
-        throw new ExitError(exitCodes.usage, "--plan goes with neither --detach nor --build");
+      if (options.plan && (options.detach || options.pin || options.build !== undefined)) {
+        const problem =
+          "--plan changes nothing, so it goes with none of --detach, --pin and --build";
+        throw new ExitError(exitCodes.usage, problem);
       }
       const connection = await connect(command.optsWithGlobals<ServerOptions>(), terminal);
       const wanted = { lines: await readImageLines(file, terminal, options.pattern), options };
@@ -123,14 +125,32 @@ async function plan({ lines, options }: Wanted, { client }: Connection, terminal
 
 async function prefetch(wanted: Wanted, connection: Connection, terminal: Terminal): Promise<void> {
   const { lines, options } = wanted;
+  // What is wrong with the files is found before anything is changed.
+  await using contexts = await contextsOf(wanted, terminal);
+  if (!options.pin) return bring(wanted, { contexts }, connection, terminal);
   const { client } = connection;
-  const { signal, now } = terminal;
+  const pinned = await pinImages("pin", [...lines.keys()], { client, signal: terminal.signal });
+  try {
+    await bring(wanted, { contexts, pinned }, connection, terminal);
+  } catch (error) {
+    if (!(error instanceof ExitError) || error.exitCode !== exitCodes.interrupted) throw error;
+    const text = `${error.message}; the images stay pinned, \`unpin\` takes that back`;
+    throw new ExitError(exitCodes.interrupted, text, { cause: error });
+  }
+}
+
+async function bring(
+  { lines, options }: Wanted,
+  { contexts, pinned }: { contexts: WantedContexts; pinned?: number },
+  connection: Connection,
+  terminal: Terminal,
+): Promise<void> {
+  const { now } = terminal;
   const startedAt = now();
   const { copies } = options;
-  const pinned = options.pin
-    ? await pinImages("pin", [...lines.keys()], { client, signal })
-    : undefined;
-  const builds = await build(wanted, connection, terminal);
+  const builds = await build(contexts.wanted, connection, terminal);
+  // Pulls may take hours.
+  await contexts[Symbol.asyncDispose]();
   const missing = new Set(builds.flatMap(({ kind, image }) => (kind === "failed" ? [image] : [])));
   const images = [...lines.keys()].filter((image) => !missing.has(image));
   const list = { id: prefetchIdOf(images, copies), images, copies };
@@ -145,17 +165,30 @@ async function prefetch(wanted: Wanted, connection: Connection, terminal: Termin
   assertPrefetched(result);
 }
 
-async function build(
+/** What is to be built, whose files go with it. */
+type WantedContexts = AsyncDisposable & { wanted: readonly BuildWanted[] };
+
+async function contextsOf(
   { lines, options }: Wanted,
+  { signal }: Terminal,
+): Promise<WantedContexts> {
+  if (options.build === undefined) {
+    return { wanted: [], [Symbol.asyncDispose]: async () => undefined };
+  }
+  await using opened = new AsyncDisposableStack();
+  const contexts = opened.use(await openContexts(options.build, signal));
+  const wanted = wantedBuilds(lines, contexts, options.build);
+  const kept = opened.move();
+  return { wanted, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+}
+
+async function build(
+  wanted: readonly BuildWanted[],
   { client, url, apiKey }: Connection,
   terminal: Terminal,
 ): Promise<BuildOutcome[]> {
-  if (options.build === undefined) return [];
-  await using contexts = await openContexts(options.build, terminal.signal);
-  const wanted = wantedBuilds(lines, contexts, options.build);
   let over = 0;
-  // Awaited here: what was unpacked goes with this function.
-  return await buildImages(wanted, {
+  return buildImages(wanted, {
     client,
     url,
     apiKey,
