@@ -83,14 +83,17 @@ describe("npm start's server", () => {
     );
   });
 
-  test("ends a build that fails with the end of its output", async () => {
+  test("ends a build that fails with the end of its output, and says that some was left out", async () => {
+    const talk = "yes 0123456789 | head -c 3000000";
     const context = await contextOf({
-      Dockerfile: `FROM ${stub}\n${step()}\nRUN echo last words; exit 3 # ${marker}\n`,
+      Dockerfile: `FROM ${stub}\n${step()} && ${talk}\nRUN echo last words; exit 3 # ${marker}\n`,
     });
     const { build_id } = await acceptedBuild(server, { context, target: `${repository}:fails` });
     const ended = await endedBuild(server, build_id);
     expect(ended.status).toBe("FAILURE");
     expect(ended.error).toMatch(/exit code: 3[^]*last words/);
+    const log = (await apiOf(server).get(`/build_logs?build_id=${build_id}`)).json();
+    expect(log).toMatchObject({ truncated: true, log: expect.stringMatching(/^last words$/m) });
     const answer = await apiOf(server).get(`/image_exists?image=${repository}:fails`);
     expect(answer.json()).toMatchObject({ exists: false });
   });

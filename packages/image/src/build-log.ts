@@ -6,6 +6,7 @@ export interface BuildLog {
   write(text: string): void;
   /** The last lines, at most 40 of them and 4000 characters. */
   tail(): string;
+  /** All that is kept; its last lines where it `isCut`: less than was printed, by this log or by BuildKit. */
   read(): Promise<{ text: string; isCut: boolean }>;
   /** What it takes on disk. */
   bytes(): number;
@@ -17,6 +18,8 @@ export interface BuildLog {
 const TAIL_LINES = 40;
 const TAIL_CHARACTERS = 4000;
 const CUT = "\n… more was printed than is kept\n";
+/** What BuildKit says where it leaves out what a step prints: too much, or too fast. A step that says so itself does no harm. */
+const CLIPPED = /^\[output clipped, log limit \S+ reached\]$/m;
 const SHRUNK = "… only the end is kept, as newer logs needed the room\n";
 
 /** `maxBytes` is what is kept on disk; what comes later is in the tail only. A disk that is full costs the log, not the build. */
@@ -24,7 +27,10 @@ export function createBuildLog({ path, maxBytes }: { path: string; maxBytes: num
   let bytes = 0;
   let isCut = false;
   let isShrunk = false;
+  let isClipped = false;
   let end = "";
+  /** Of what came after the cut. */
+  let endAfterCut = "";
   /** One write after the other, in order. */
   let writing: Promise<unknown> = mkdir(dirname(path), { recursive: true, mode: 0o700 }).catch(
     () => {
@@ -45,8 +51,7 @@ export function createBuildLog({ path, maxBytes }: { path: string; maxBytes: num
       });
   }
 
-  const tail = (): string =>
-    end.trimEnd().split("\n").slice(-TAIL_LINES).join("\n").slice(-TAIL_CHARACTERS);
+  const tail = (): string => lastLines(end);
 
   async function remove(): Promise<void> {
     await writing;
@@ -56,9 +61,12 @@ export function createBuildLog({ path, maxBytes }: { path: string; maxBytes: num
   return {
     write(text) {
       end = (end + text).slice(-2 * TAIL_CHARACTERS);
-      if (isCut) return;
-      bytes += Buffer.byteLength(text);
-      isCut = bytes > maxBytes;
+      isClipped ||= CLIPPED.test(text);
+      const wasCut = isCut;
+      if (!wasCut) bytes += Buffer.byteLength(text);
+      isCut ||= bytes > maxBytes;
+      if (isCut) endAfterCut = (endAfterCut + text).slice(-2 * TAIL_CHARACTERS);
+      if (wasCut) return;
       if (waitingText === "") flush();
       waitingText += isCut ? CUT : text;
     },
@@ -67,7 +75,9 @@ export function createBuildLog({ path, maxBytes }: { path: string; maxBytes: num
       await writing;
       // No file: nothing was printed, or it has just gone.
       const text = await readFile(path, "utf8").catch(() => "");
-      return { text: isShrunk && text === "" ? `${SHRUNK}${tail()}\n` : text, isCut };
+      if (isShrunk && text === "") return { text: `${SHRUNK}${tail()}\n`, isCut };
+      const rest = endAfterCut === "" ? "" : `${lastLines(endAfterCut)}\n`;
+      return { text: text + rest, isCut: isCut || isClipped };
     },
     bytes: () => (isShrunk ? 0 : Math.min(bytes, maxBytes)),
     async shrink() {
@@ -77,4 +87,8 @@ export function createBuildLog({ path, maxBytes }: { path: string; maxBytes: num
     },
     remove,
   };
+}
+
+function lastLines(text: string): string {
+  return text.trimEnd().split("\n").slice(-TAIL_LINES).join("\n").slice(-TAIL_CHARACTERS);
 }
