@@ -7,6 +7,7 @@ import {
   createPublishedImages,
   createPublishedSizes,
   createPublisher,
+  createRegistryPauses,
   createSharedPulls,
   type DiskKeeper,
   type ImageStore,
@@ -110,7 +111,7 @@ export async function createImageService(options: ImageServiceOptions): Promise<
   const leases = createPullLeases({ engineId, registry });
   const shared =
     key === undefined ? ALONE : createSharedPulls({ leases, siblings, sleep: clock.sleep });
-  const sources = { siblings, shared, folder, mirrors };
+  const sources = { siblings, shared, folder, mirrors, pauses: createRegistryPauses({ now }) };
   const bringer = createImageBringer({ ...sources, engine, markDigests, log });
   const images = createImageStore({ engine: bringer, maxPulls, backoff, disk });
   const prefetches = createPrefetches({ images, maxPulls });

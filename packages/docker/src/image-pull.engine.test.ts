@@ -5,7 +5,7 @@ import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { createImageStore, RegistryAwayError } from "@remote-runtime/image";
+import { createImageStore, createRegistryPauses, RegistryAwayError } from "@remote-runtime/image";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { createDocker } from "./create-docker.ts";
 import { directoryArchive } from "./directory-archive.ts";
@@ -107,6 +107,45 @@ it("a pull that a registry has broken off is made whole by the next try", async 
   );
 });
 
+it("a registry that wants to be asked less is left alone by the pulls of all its images", async () => {
+  const auths = { [registry]: { auth: Buffer.from("me:secret").toString("base64") } };
+  let now = 0;
+  const sleeping = Promise.withResolvers<void>();
+  const pauses = createRegistryPauses({ now: () => now });
+  const engine = await engineWith(auths);
+  const store = createImageStore({
+    engine: {
+      ...engine,
+      pull: (reference, ...others) =>
+        pauses.ask(reference, async () => void (await engine.pull(reference, ...others))),
+    },
+    backoff: { sleep: () => sleeping.promise, random: () => 0.5 },
+  });
+  const lines: string[] = [];
+  const fetch = (tag: string) => {
+    const tell = (line: string) => lines.push(`${tag}: ${line}`);
+    return store.fetch(`${registry}/${name}:${tag}`, "Always", tell, never);
+  };
+  const tries = () => lines.filter((line) => line.includes("; try ")).length;
+  const busy = fetch("busy-once");
+  await expect.poll(tries, { timeout: 20_000 }).toBe(1);
+  const other = fetch("latest");
+  await expect.poll(tries, { timeout: 20_000 }).toBe(2);
+  expect(lines).toContainEqual(
+    expect.stringMatching(
+      /^busy-once: ImagePullBackOff: .*toomanyrequests.*; try 2 of 5 in 5\.5 s$/,
+    ),
+  );
+  expect(lines).toContainEqual(
+    expect.stringMatching(
+      /^latest: ImagePullBackOff: 127\S+ is left alone, .*; try 1 of 5 in 5\.5 s$/,
+    ),
+  );
+  now = 6_000;
+  sleeping.resolve();
+  await Promise.all([busy, other]);
+});
+
 it("isPublished() asks with the credential, and tells a registry that is away from one that says no", async () => {
   const auths = { [registry]: { auth: Buffer.from("me:secret").toString("base64") } };
   const [mine, nobodys] = [await engineWith(auths), await engineWith({})];
@@ -138,8 +177,8 @@ async function engineWith(
 }
 
 /**
- * A registry of one image, for `me` with `secret`, under the tags `latest`, `slow` (whose manifest never comes) and
- * `broken-once`.
+ * A registry of one image, for `me` with `secret`, under the tags `latest`, `slow` (whose manifest never comes),
+ * `broken-once`, and `busy-once`, which is told to ask less.
  */
 function createRegistry(): Server {
   const layer = directoryArchive(["made-for-a-test"], { uid: 0, gid: 0 });
@@ -175,6 +214,7 @@ function createRegistry(): Server {
     [`/v2/${name}/blobs/${digest(packed)}`, packed],
   ]);
   let isWhole = true;
+  let isKnownBusy = false;
   const made = createServer((request, response) => {
     const expected = `Basic ${Buffer.from("me:secret").toString("base64")}`;
     if (request.headers.authorization !== expected) {
@@ -187,12 +227,18 @@ function createRegistry(): Server {
       made.emit("slow");
       return;
     }
+    if (request.url?.endsWith("/busy-once") && !isKnownBusy) {
+      // After a HEAD that fails the engine asks once more by a GET.
+      isKnownBusy = request.method === "GET";
+      response.writeHead(429, { "content-type": "text/html" }).end("<p>slow down</p>");
+      return;
+    }
     if (request.url?.endsWith("/broken-once") && isWhole) {
       isWhole = false;
       request.socket.destroy();
       return;
     }
-    const body = held.get((request.url ?? "").replace(/broken-once$/, "latest"));
+    const body = held.get((request.url ?? "").replace(/(broken|busy)-once$/, "latest"));
     if (!body) {
       response
         .writeHead(404, { "content-type": "application/json" })

@@ -1,4 +1,4 @@
-import { RegistryAwayError } from "@remote-runtime/image";
+import { RegistryAwayError, RegistryBusyError } from "@remote-runtime/image";
 import { describe, expect, test } from "vitest";
 import { registryError } from "./registry-error.ts";
 
@@ -33,7 +33,6 @@ describe("registryError()", () => {
     ["r.test/a:1", 'Get "https://r.test/v2/": EOF'],
     ["r.test/a:1", "unexpected EOF"],
     ["r.test/a:1", "x509: certificate signed by unknown authority"],
-    ["python:3", "toomanyrequests: You have reached your unauthenticated pull rate limit."],
     ["r.test/a:1", "received unexpected HTTP status: 503 Service Unavailable"],
     ["r.test/a:1", "error parsing HTTP 503 response body: unexpected end of JSON input"],
     ["r.test/a:1", "http2: server sent GOAWAY and closed the connection; LastStreamID=1"],
@@ -41,8 +40,39 @@ describe("registryError()", () => {
     ["r.test/a:1", "write tcp 10.0.0.2:1->10.0.0.1:443: use of closed network connection"],
     ["r.test/a:1", "net/http: HTTP/1.x transport connection broken: malformed HTTP response"],
     ["r.test/a:1", "remote error: tls: internal error"],
+    // What came over was not what was sent.
+    ["r.test/a:1", `filesystem layer verification failed for digest ${DIGEST}`],
+    ["r.test/a:1", `image config verification failed for digest ${DIGEST}`],
+    ["r.test/a:1", "unexpected end of JSON input"],
+    ["r.test/a:1", "invalid character '<' looking for beginning of value"],
+    [
+      "r.test/a:1",
+      "download failed after attempts=6: received unexpected HTTP status: 500 Internal",
+    ],
+    ["r.test/a:1", "unexpected status code [manifests 1]: 502 Bad Gateway"],
+    ["r.test/a:1", "unexpected status from HEAD request to https://r.test/v2/a: 503 Service"],
   ])("takes a registry that gives no answer on %s for away: %s", (reference, reason) => {
     const error = registryError("pull", new Error(reason), { reference });
     expect(error).toBeInstanceOf(RegistryAwayError);
+  });
+
+  test.each([
+    ["python:3", "toomanyrequests: You have reached your unauthenticated pull rate limit."],
+    ["r.test/a:1", "toomanyrequests: <html>Too Many</html>"],
+    ["r.test/a:1", "download failed after attempts=1: toomanyrequests: slow"],
+    ["r.test/a:1", "error parsing HTTP 429 response body: invalid character 'T': \"Too Many\""],
+    ["r.test/a:1", "received unexpected HTTP status: 429 Too Many Requests"],
+  ])("takes a registry that wants to be asked less about %s for busy: %s", (reference, reason) => {
+    const error = registryError("pull", new Error(reason), { reference });
+    expect(error).toBeInstanceOf(RegistryBusyError);
+  });
+
+  test.each([
+    ["r.test/429/a:429", "manifest for r.test/429/a:429 not found: manifest unknown"],
+    ["r.test/a:1", "unknown blob"],
+    ["r.test/a:1", "unexpected status code [manifests 1]: 404 Not Found"],
+  ])("takes what is said of %s for no such thing: %s", (reference, reason) => {
+    const error = registryError("pull", new Error(reason), { reference });
+    expect(error).not.toBeInstanceOf(RegistryAwayError);
   });
 });

@@ -1,4 +1,9 @@
-import { canonicalNames, familiarReference, RegistryAwayError } from "@remote-runtime/image";
+import {
+  canonicalNames,
+  familiarReference,
+  RegistryAwayError,
+  RegistryBusyError,
+} from "@remote-runtime/image";
 import { ServiceError } from "@remote-runtime/protocol";
 import { engineReason, isDiskFull, statusCode } from "./engine-error.ts";
 
@@ -6,8 +11,11 @@ import { engineReason, isDiskFull, statusCode } from "./engine-error.ts";
 const ANSWERED =
   /access denied for|access to the resource is denied|unauthorized:|no basic auth|insufficient_scope|manifest unknown|name unknown|manifest for \S+ not found|no matching manifest|repository does not exist/i;
 const UNREACHABLE =
-  /no such host|server misbehaving|dial tcp|connection (refused|reset|lost|force closed)|GOAWAY|use of closed network connection|transport connection broken|broken pipe|network is unreachable|no route to host|timeout|timed out|deadline exceeded|stream error|TLS handshake|remote error: tls|toomanyrequests|too many requests|rate limit|certificate|http: server gave HTTP response|received unexpected HTTP status|parsing HTTP (408|5\d\d) response|bad gateway|service unavailable|internal server error/i;
-const BROKEN_OFF = /\bEOF\b/;
+  /no such host|server misbehaving|dial tcp|connection (refused|reset|lost|force closed)|GOAWAY|use of closed network connection|transport connection broken|broken pipe|network is unreachable|no route to host|timeout|timed out|deadline exceeded|stream error|TLS handshake|remote error: tls|certificate|http: server gave HTTP response|received unexpected HTTP status|parsing HTTP (408|5\d\d) response|unexpected status(?: code)?\b.*?\b(408|5\d\d)\b|bad gateway|service unavailable|internal server error/i;
+/** Also what came over, but not as it was sent. */
+const BROKEN_OFF =
+  /\bEOF\b|verification failed for digest|unexpected end of JSON input|invalid character .* looking for|short read|size validation failed/;
+const BUSY = /toomanyrequests|too many requests|rate limit|\b429\b/i;
 const NO_RIGHT =
   /denied|unauthorized|authentication required|no basic auth|insufficient_scope|forbidden/i;
 const ABSENT = /manifest unknown|name unknown|not found|no matching manifest|does not exist/i;
@@ -16,7 +24,7 @@ const NO_CREDENTIAL = /no basic auth credentials/i;
 
 /**
  * What the engine says of a registry, as an error whose message begins with `what`: RegistryAwayError when it does not
- * answer, `not_found` when it does not have the image or not for us (registries do not tell which), else `disk_full`, `bad_request` or
+ * answer or broke off, RegistryBusyError when it wants to be asked less, `not_found` when it does not have the image or not for us (registries do not tell which), else `disk_full`, `bad_request` or
  * `unavailable`. What the image is called says nothing of it. `problem` is added to the message.
  */
 export function registryError(
@@ -33,6 +41,7 @@ export function registryError(
   const options = { cause: error };
   if (isDiskFull(reason)) return new ServiceError("disk_full", message, options);
   const words = withoutNames(reason, reference);
+  if (!ANSWERED.test(words) && BUSY.test(words)) return new RegistryBusyError(message, options);
   if (!ANSWERED.test(words) && (UNREACHABLE.test(words) || BROKEN_OFF.test(words))) {
     return new RegistryAwayError(message, options);
   }

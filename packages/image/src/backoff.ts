@@ -1,4 +1,4 @@
-import { RegistryAwayError } from "./registry-away-error.ts";
+import { RegistryAwayError, RegistryBusyError } from "./registry-away-error.ts";
 
 /** What waiting is made of. */
 export type Backoff = {
@@ -20,21 +20,33 @@ export const PULL_BACK_OFF = "ImagePullBackOff";
 
 /** Before the second try, and so on; each is up to half longer or shorter. */
 const WAITS_MS = [1_000, 4_000, 10_000, 20_000];
+/** So long it is waited for registries that want to be asked less, beside that. */
+const MOST_BUSY_MS = 600_000;
 
-/** Runs the task up to five times while a registry is away. What else it throws is an answer, and thrown at once. */
+/**
+ * Runs the task up to five times while a registry is away. What it was not even asked for, as it wants to be left alone, is no
+ * try. What else the task throws is an answer, and thrown at once.
+ */
 export async function withBackoff<T>(
   task: () => Promise<T>,
   { backoff, onWait, signal }: Retry,
 ): Promise<T> {
-  for (let tries = 1; ; tries += 1) {
+  let tries = 0;
+  let busyMs = 0;
+  for (;;) {
     try {
       return await task();
     } catch (error) {
-      const baseMs = WAITS_MS[tries - 1];
-      if (!(error instanceof RegistryAwayError) || baseMs === undefined || signal.aborted) {
-        throw error;
-      }
-      const ms = baseMs * (0.5 + backoff.random());
+      if (!(error instanceof RegistryAwayError) || signal.aborted) throw error;
+      const { pauseMs, wasAsked } =
+        error instanceof RegistryBusyError ? error : { pauseMs: 0, wasAsked: true };
+      if (wasAsked) tries += 1;
+      const baseMs = wasAsked ? WAITS_MS[tries - 1] : 0;
+      if (baseMs === undefined || busyMs >= MOST_BUSY_MS) throw error;
+      const spread = 0.5 + backoff.random();
+      // Not before the pause is over.
+      const ms = Math.max(baseMs * spread, pauseMs * (1 + spread / 10));
+      if (pauseMs > 0) busyMs += ms;
       const next = `try ${tries + 1} of ${WAITS_MS.length + 1} in ${(ms / 1000).toFixed(1)} s`;
       onWait(`${error.message}; ${next}`);
       await backoff.sleep(ms, signal);

@@ -2,7 +2,8 @@ import { ServiceError } from "@remote-runtime/protocol";
 import { expect, test } from "vitest";
 import type { EngineImage, PulledElsewhere, PullRequest } from "./image-engine.ts";
 import { createImageBringer } from "./image-bringer.ts";
-import { RegistryAwayError } from "./registry-away-error.ts";
+import { RegistryAwayError, RegistryBusyError } from "./registry-away-error.ts";
+import { createRegistryPauses } from "./registry-pauses.ts";
 import type { CopyOutcome } from "./siblings.ts";
 
 const quiet = (): void => undefined;
@@ -20,6 +21,7 @@ function fixture(
   const held: string[] = [];
   const marked: string[][] = [];
   const bringer = createImageBringer({
+    pauses: createRegistryPauses({ now: () => 0 }),
     engine: {
       image: async (reference) => (held.includes(reference) ? imageOf(held) : undefined),
       images: async () => [imageOf(held)],
@@ -134,6 +136,16 @@ test("pull() fails as the image's own registry does, whatever a mirror has said"
   await expect(absent.pull("python:3")).rejects.toMatchObject({ code: "not_found" });
   const offline = fixture({ "python:3": away });
   await expect(offline.pull("python:3")).rejects.toBe(away);
+});
+
+test("pull() leaves a registry alone that wants to be asked less, and asks the next source meanwhile", async () => {
+  const busy = new RegistryBusyError("toomanyrequests");
+  const { pull, asked } = fixture({ "m.test/library/python:3": busy, "python:3": "yes" });
+  await pull("python:3");
+  await expect(pull("node:24")).rejects.toMatchObject({ code: "not_found" });
+  expect(asked.filter((reference) => reference.startsWith("m.test/"))).toEqual([
+    "m.test/library/python:3",
+  ]);
 });
 
 test("pull() may be tried again when other engines are busy and the image's own registry does not have it", async () => {

@@ -6,6 +6,7 @@ import { imageSources, type ImageSource } from "./image-sources.ts";
 import type { MirrorEngine } from "./mirror-engine.ts";
 import { mirrored, originsOf, type Mirror } from "./mirror.ts";
 import { RegistryAwayError } from "./registry-away-error.ts";
+import type { RegistryPauses } from "./registry-pauses.ts";
 import type { SharedPulls } from "./shared-pulls.ts";
 import type { CopyOutcome, Siblings } from "./siblings.ts";
 
@@ -17,6 +18,7 @@ export type ImageBringerOptions = {
   folder: string | undefined;
   mirrors: readonly Mirror[];
   markDigests: MarkDigests;
+  pauses: RegistryPauses;
   log: { warn(details: object, message: string): void };
 };
 
@@ -27,7 +29,7 @@ export type ImageBringerOptions = {
  * under its own name as well.
  */
 export function createImageBringer(options: ImageBringerOptions): ImageEngine {
-  const { engine, siblings, shared, folder, mirrors, markDigests, log } = options;
+  const { engine, siblings, shared, folder, mirrors, markDigests, pauses, log } = options;
 
   async function bring(
     source: ImageSource,
@@ -39,7 +41,7 @@ export function createImageBringer(options: ImageBringerOptions): ImageEngine {
     switch (source.kind) {
       case "registry": {
         const pull = async (): Promise<void> =>
-          void (await engine.pull(reference, onProgress, signal));
+          void (await pauses.ask(reference, () => engine.pull(reference, onProgress, signal)));
         const elsewhere = source.isShared
           ? await shared.run(reference, mayWait, pull)
           : await pull();
@@ -64,7 +66,7 @@ export function createImageBringer(options: ImageBringerOptions): ImageEngine {
     const host = mirror.slice(0, mirror.indexOf("/"));
     const says: OnPullProgress = (progress, bytes) =>
       onProgress(`from ${host}: ${progress}`, bytes);
-    await engine.pull(mirror, says, signal);
+    await pauses.ask(mirror, () => engine.pull(mirror, says, signal));
     // Under a digest an engine gives no other name: then the mirror's stays, and is looked for as well.
     if (mirror.includes("@")) return;
     await engine.tag(mirror, canonicalReference(reference));

@@ -39,7 +39,8 @@ export { createPublishedSizes, type PublishedSizes, type SizeSum } from "./publi
 export { createPublisher, type Publisher } from "./publisher.ts";
 export type { RegistryEngine } from "./registry-engine.ts";
 export { createRecent, type Recent } from "./recent.ts";
-export { RegistryAwayError } from "./registry-away-error.ts";
+export { RegistryAwayError, RegistryBusyError } from "./registry-away-error.ts";
+export { createRegistryPauses } from "./registry-pauses.ts";
 export { createSharedPulls, type SharedPulls } from "./shared-pulls.ts";
 export {
   inspectBuildContext,

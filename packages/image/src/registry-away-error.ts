@@ -1,15 +1,38 @@
 import { ServiceError } from "@remote-runtime/protocol";
 
-/** An image registry did not answer, or broke off, or wants to be asked less: it may well answer later. */
+/** An image registry did not answer, or broke off: it may well answer later. */
 export class RegistryAwayError extends ServiceError {
   constructor(message: string, options?: { cause?: unknown }) {
     super("unavailable", message, options);
   }
 }
 
-/** The same error in other words: that a registry is away stays known. */
+/** An image registry wants to be asked less, whatever it is asked for. */
+export class RegistryBusyError extends RegistryAwayError {
+  /** So long it is to be left alone, as far as is known. */
+  readonly pauseMs: number;
+  /** Whether this was its own answer; else it was left alone because of an earlier one. */
+  readonly wasAsked: boolean;
+
+  constructor(
+    message: string,
+    { pauseMs = 0, wasAsked = true, ...options }: BusyOptions & { cause?: unknown } = {},
+  ) {
+    super(message, options);
+    this.pauseMs = pauseMs;
+    this.wasAsked = wasAsked;
+  }
+}
+
+type BusyOptions = { pauseMs?: number; wasAsked?: boolean };
+
+/** The same error in other words: that a registry is away, or busy, stays known. */
 export function reworded(error: ServiceError, message: string): ServiceError {
   const options = { cause: error };
+  if (error instanceof RegistryBusyError) {
+    const { pauseMs, wasAsked } = error;
+    return new RegistryBusyError(message, { ...options, pauseMs, wasAsked });
+  }
   return error instanceof RegistryAwayError
     ? new RegistryAwayError(message, options)
     : new ServiceError(error.code, message, options);

@@ -1,0 +1,61 @@
+import { canonicalReference } from "./canonical-reference.ts";
+import { RegistryBusyError } from "./registry-away-error.ts";
+
+/** Leaves registries alone that want to be asked less, for all images that they have. */
+export interface RegistryPauses {
+  /** Asks the reference's registry, unless it is to be left alone now: then RegistryBusyError, without asking. */
+  ask<T>(reference: string, question: () => Promise<T>): Promise<T>;
+}
+
+const FIRST_MS = 5_000;
+const LONGEST_MS = 120_000;
+/** A registry that has been well for so long is trusted as at the beginning. */
+const FORGOTTEN_MS = 600_000;
+
+type Pause = { since: number; until: number; ms: number; reason: string };
+
+/** Each pause is twice as long as the one before, if the registry says the same again right after it; two minutes at most. */
+export function createRegistryPauses({ now }: { now: () => number }): RegistryPauses {
+  /** By host. */
+  const pauses = new Map<string, Pause>();
+
+  function pause(host: string, reason: string, askedAt: number): Pause {
+    const last = pauses.get(host);
+    // Asked before the others were told to wait: that says nothing new.
+    if (last && askedAt < last.since) return last;
+    const ms = last ? Math.min(2 * last.ms, LONGEST_MS) : FIRST_MS;
+    const since = now();
+    const next = { since, until: since + ms, ms, reason };
+    pauses.set(host, next);
+    return next;
+  }
+
+  function forgetOld(): void {
+    for (const [host, { until }] of pauses) {
+      if (now() - until > FORGOTTEN_MS) pauses.delete(host);
+    }
+  }
+
+  return {
+    async ask(reference, question) {
+      forgetOld();
+      const name = canonicalReference(reference);
+      const host = name.slice(0, name.indexOf("/"));
+      const askedAt = now();
+      const current = pauses.get(host);
+      if (current && askedAt < current.until) {
+        const message = `${host} is left alone, as it has said: ${current.reason}`;
+        const pauseMs = current.until - askedAt;
+        throw new RegistryBusyError(message, { pauseMs, wasAsked: false });
+      }
+      try {
+        return await question();
+      } catch (error) {
+        if (!(error instanceof RegistryBusyError)) throw error;
+        const { until } = pause(host, error.message, askedAt);
+        const pauseMs = Math.max(0, until - now());
+        throw new RegistryBusyError(error.message, { pauseMs, cause: error });
+      }
+    },
+  };
+}
