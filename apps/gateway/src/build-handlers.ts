@@ -34,6 +34,8 @@ type Status = RouteOutput<Routes["buildStatus"]>;
 const FULL: ErrorCode = "too_many_requests";
 /** It is full, is away, or broke off: built twice by accident, an image is the same. */
 const NOT_TAKEN: ReadonlySet<ErrorCode> = new Set([FULL, "unavailable", "bad_gateway"]);
+/** Full replicas let it wait for some seconds each, and clients wait for 30 s. */
+const MOST_ASKING_MS = 15_000;
 /** So long the news of a new image may take from its replica to here. */
 const NEWS_MS = 2_000;
 const POLL_MS = 25;
@@ -43,11 +45,12 @@ const POLL_MS = 25;
  * replica it goes to. Everything else about a build is with that replica, whose tag its id carries.
  */
 export function createBuildHandlers(options: BuildHandlersOptions): BuildHandlers {
-  const { directory, caller, receive, place, send, local } = options;
+  const { directory, caller, receive, place, send, clock, local } = options;
 
   async function build(context: CallContext): Promise<RouteOutput<Routes["build"]>> {
     await using received = await receive(context.request);
     const except = new Set<string>();
+    const until = clock.now() + MOST_ASKING_MS;
     let full: unknown;
     let last: unknown;
     // Ends when no replica is left: then `place` throws.
@@ -62,6 +65,7 @@ export function createBuildHandlers(options: BuildHandlersOptions): BuildHandler
         if (!NOT_TAKEN.has(code)) throw error;
         if (code === FULL) full = error;
         last = error;
+        if (full !== undefined && clock.now() >= until) throw full;
         except.add(replica.id);
       }
     }
