@@ -2,10 +2,20 @@ import { randomBytes } from "node:crypto";
 import { pruneBuildCache } from "@remote-runtime/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startCluster, type Cluster } from "../cluster/cluster.ts";
-import { acceptedBuild, contextOf, endedBuild, removeImages, type Status } from "./build-client.ts";
+import {
+  acceptedBuild,
+  contextOf,
+  endedBuild,
+  postBuild,
+  removeImages,
+  type Status,
+} from "./build-client.ts";
 
 /** As many as image-caching scripts of clients send side by side. */
 const COUNT = 64;
+const UPLOAD_BYTES = 2e6;
+/** Of the second gateway, which holds twice as much. */
+const MAX_BUILD_CONTEXT_MIB = "16";
 const DEADLINE_MS = 240_000;
 /** In each step, so that the engine's cache can be cleared of them. */
 const marker = `test-many-builds-${randomBytes(4).toString("hex")}`;
@@ -13,7 +23,10 @@ const began = new Date(Date.now() - 1000);
 let cluster: Cluster;
 
 beforeAll(async () => {
-  cluster = await startCluster();
+  cluster = await startCluster({
+    gateways: 2,
+    env: (app, at) => (app === "gateway" && at === 1 ? { MAX_BUILD_CONTEXT_MIB } : {}),
+  });
 });
 
 afterAll(async () => {
@@ -42,6 +55,25 @@ test(
     expect(ends).toEqual(
       accepted.map(({ target }) => ({ status: "SUCCESS", image: target, error: "" })),
     );
+  },
+  DEADLINE_MS,
+);
+
+test(
+  "64 uploads that are more together than a gateway holds wait for each other, and are all taken",
+  async () => {
+    const where = { url: cluster.gateways[1]?.url ?? "", key: cluster.key };
+    const context = await contextOf({
+      Dockerfile: `FROM scratch\nCOPY Dockerfile /${marker}\n`,
+      // Packed, a character of these takes half a byte.
+      large: randomBytes(UPLOAD_BYTES).toString("hex"),
+    });
+    const answers = await Promise.all(
+      Array.from({ length: COUNT }, (_, index) =>
+        postBuild(where, { context, target: `localhost/${marker}/large-${index}:1` }),
+      ),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(Array(COUNT).fill(202));
   },
   DEADLINE_MS,
 );

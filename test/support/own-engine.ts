@@ -1,12 +1,12 @@
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { promisify } from "node:util";
 import { ensureRealImage } from "../real-image/real-image.ts";
 import { docker } from "./docker.ts";
+import { mountSmallDisk } from "./mount-small-disk.ts";
 import { until } from "./until.ts";
 
 export type OwnEngineOptions = {
@@ -39,7 +39,6 @@ const END_DEADLINE_MS = 60_000;
 /** While this file is there the daemon stays away, in a container that keeps its address. */
 const AWAY = "/run/away";
 const DAEMON = `while sleep 0.1; do [ -e ${AWAY} ] || dockerd "$@"; done`;
-const run = promisify(execFile);
 
 /** Starts an engine in a privileged container. */
 export async function startOwnEngine(options: OwnEngineOptions = {}): Promise<OwnEngine> {
@@ -51,8 +50,8 @@ export async function startOwnEngine(options: OwnEngineOptions = {}): Promise<Ow
     const dataRoot = join(folder, "data");
     await mkdir(dataRoot);
     if (options.diskMib !== undefined) {
-      await mountFile(join(folder, "disk"), options.diskMib, dataRoot);
-      resources.defer(() => run("umount", [dataRoot]).then(() => undefined));
+      const wanted = { file: join(folder, "disk"), mib: options.diskMib };
+      resources.use(await mountSmallDisk(dataRoot, wanted));
     }
     const mount = mountOf(dataRoot);
     const daemon = ["--data-root", dataRoot, "--host", "tcp://0.0.0.0:2375", "--tls=false"];
@@ -96,13 +95,6 @@ export async function startOwnEngine(options: OwnEngineOptions = {}): Promise<Ow
     await resources.disposeAsync();
     throw error;
   }
-}
-
-/** A file system of a limited size. The kernel frees the loop device when it is unmounted. */
-async function mountFile(file: string, sizeMib: number, target: string): Promise<void> {
-  await run("truncate", ["--size", `${sizeMib}M`, file]);
-  await run("mkfs.ext4", ["-q", "-m", "0", file]);
-  await run("mount", ["-o", "loop", file, target]);
 }
 
 /** What the engine wrote is root's, and a test may be run by somebody else. */

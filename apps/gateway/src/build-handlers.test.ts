@@ -138,6 +138,16 @@ describe("POST /build at a gateway", () => {
     expect(await build(fixture)).toEqual({ status: 429, body: { detail: text, error: text } });
   });
 
+  test("asks no others once full replicas have taken 15 s", async () => {
+    await using fixture = await createGatewayFixture({ replicas: REPLICAS });
+    fixture.replica(await home(fixture)).answerNext("build", () => {
+      fixture.pass(15_000);
+      return Promise.reject(new ServiceError("too_many_requests", "full"));
+    });
+    expect((await build(fixture)).status).toBe(429);
+    expect(takers(fixture)).toEqual([]);
+  });
+
   test("passes over replicas that are gone, and says so when none is left", async () => {
     await using fixture = await createGatewayFixture({ replicas: REPLICAS });
     await fixture.replica(await home(fixture)).kill();

@@ -34,6 +34,8 @@ type Status = RouteOutput<Routes["buildStatus"]>;
 const FULL: ErrorCode = "too_many_requests";
 /** It is full, is away, or broke off: built twice by accident, an image is the same. */
 const NOT_TAKEN: ReadonlySet<ErrorCode> = new Set([FULL, "unavailable", "bad_gateway"]);
+/** Full replicas let it wait for some seconds each, and clients wait for 30 s. */
+const MOST_ASKING_MS = 15_000;
 /** So long the news of a new image may take from its replica to here. */
 const NEWS_MS = 2_000;
 const POLL_MS = 25;
@@ -52,6 +54,7 @@ export function createBuildHandlers(options: BuildHandlersOptions): BuildHandler
   async function build(context: CallContext): Promise<RouteOutput<Routes["build"]>> {
     await using received = await receive(context.request);
     const except = new Set<string>();
+    const until = clock.now() + MOST_ASKING_MS;
     let full: unknown;
     let last: unknown;
     // Ends when no replica is left: then `place` throws.
@@ -66,6 +69,7 @@ export function createBuildHandlers(options: BuildHandlersOptions): BuildHandler
         if (!NOT_TAKEN.has(code)) throw error;
         if (code === FULL) full = error;
         last = error;
+        if (full !== undefined && clock.now() >= until) throw full;
         except.add(replica.id);
       }
     }

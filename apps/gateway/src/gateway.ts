@@ -8,7 +8,7 @@ import type { Registry, ReplicaInfo } from "@remote-runtime/registry";
 import { systemClock, type Clock } from "@remote-runtime/runtime";
 import {
   createApp,
-  createBuildReceiver,
+  createBuildUploads,
   mountRoutes,
   type App,
   type Keyring,
@@ -56,8 +56,8 @@ export type GatewayOptions = {
   metrics: Metrics;
   log: Log;
   version: string;
-  /** Of one upload on its way to a replica. Default 512 MiB and 5 min. */
-  buildUpload?: { maxContextBytes: number; timeoutMs: number } | undefined;
+  /** Of one upload on its way to a replica, and of its disk. Default 512 MiB, 5 min and 1024 MiB. */
+  buildUpload?: { maxContextBytes: number; timeoutMs: number; reserveBytes: number } | undefined;
   /** Default: the system's. */
   clock?: Clock;
   /** The one replica's endpoints, where it is in this process. Default: replicas are asked over HTTP. */
@@ -149,9 +149,16 @@ export function createGateway(options: GatewayOptions): Gateway {
   };
 }
 
-const BUILD_UPLOAD = { maxContextBytes: 512 * 1024 * 1024, timeoutMs: 300_000 };
-/** Archives on their way at the same time, counted as if each were as large as allowed. */
+const MIB = 1024 * 1024;
+const BUILD_UPLOAD = {
+  maxContextBytes: 512 * MIB,
+  timeoutMs: 300_000,
+  reserveBytes: 1024 * MIB,
+};
+/** Archives on their way at the same time: together as much as so many of the largest. */
 const MOST_HELD_CONTEXTS = 2;
+/** Clients give up a call that stands still for 30 s. */
+const ROOM_WAIT_MS = 20_000;
 
 type Parts = {
   directory: Directory;
@@ -202,14 +209,16 @@ function buildsOf(
   { directory, caller, placer }: Pick<Parts, "directory" | "caller" | "placer">,
 ): ReturnType<typeof createBuildHandlers> {
   const { routing, registry, local, clock, buildUpload = BUILD_UPLOAD } = options;
+  const { receive } = createBuildUploads({
+    ...buildUpload,
+    folder: join(tmpdir(), uploadsFolder({ host: hostname(), pid: process.pid })),
+    maxHeldBytes: MOST_HELD_CONTEXTS * buildUpload.maxContextBytes,
+    waitMs: () => ROOM_WAIT_MS,
+  });
   return createBuildHandlers({
     directory,
     caller,
-    receive: createBuildReceiver({
-      ...buildUpload,
-      folder: join(tmpdir(), uploadsFolder({ host: hostname(), pid: process.pid })),
-      maxHeldBytes: MOST_HELD_CONTEXTS * buildUpload.maxContextBytes,
-    }),
+    receive,
     place: createBuildPlacer({ directory, placer, registry }),
     send: createBuildSender({ routing, timeoutMs: buildUpload.timeoutMs }),
     clock,

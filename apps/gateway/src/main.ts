@@ -33,6 +33,7 @@ async function main(): Promise<void> {
     buildUpload: {
       maxContextBytes: config.MAX_BUILD_CONTEXT_MIB * 1024 * 1024,
       timeoutMs: config.BUILD_UPLOAD_TIMEOUT_SECONDS * 1000,
+      reserveBytes: config.DISK_RESERVE_MIB * 1024 * 1024,
     },
     registry,
     keyring: createKeyring(config.API_KEYS),
@@ -75,6 +76,8 @@ async function tidyUploads(log: Log): Promise<void> {
 }
 
 function isAlive(pid: number): boolean {
+  // In a container that was started again the one before had this process's id.
+  if (pid === process.pid) return false;
   try {
     return process.kill(pid, 0);
   } catch (error) {

@@ -11,14 +11,14 @@ import {
   type ImageStore,
   type Publisher,
 } from "@remote-runtime/image";
-import { newRuntimeId, replicaTagOf } from "@remote-runtime/protocol";
-import { createBuildReceiver, type BuildReceiver, type Log } from "@remote-runtime/server";
+import { newRuntimeId, replicaTagOf, ROUTING_HEADER } from "@remote-runtime/protocol";
+import { createBuildUploads, type BuildReceiver, type Log } from "@remote-runtime/server";
 import type { SandboxConfig } from "./config.ts";
 import type { Inventory } from "./inventory.ts";
 
 export type BuildServiceOptions = {
   engine: BuildEngine;
-  config: Pick<SandboxConfig, "MAX_BUILDS" | "MAX_BUILD_CONTEXT_MIB"> &
+  config: Pick<SandboxConfig, "MAX_BUILDS" | "MAX_BUILD_CONTEXT_MIB" | "DISK_RESERVE_MIB"> &
     Pick<SandboxConfig, "BUILD_TIMEOUT_SECONDS" | "BUILD_UPLOAD_TIMEOUT_SECONDS">;
   /** For uploads and logs, and for nothing else. Default: one among the system's temporary files. */
   folder: string | undefined;
@@ -37,13 +37,17 @@ export type BuildServiceOptions = {
 export interface BuildService {
   readonly builds: Builds;
   readonly receive: BuildReceiver;
+  /** Removes what another life has left. To be called once no other process has this replica's id. */
+  empty(): Promise<void>;
   /** Gives up the builds that run, and removes all that is on disk. */
   close(): Promise<void>;
 }
 
 const MIB = 1024 * 1024;
-/** Archives that are uploaded, built or wait, counted as if each were as large as allowed. */
+/** Archives that are uploaded, built or wait: together as much as so many of the largest. */
 const MOST_HELD_CONTEXTS = 8;
+/** Clients give up a call that stands still for 30 s; a gateway has other replicas to ask in that time. */
+const ROOM_WAIT_MS = { direct: 20_000, behindGateway: 2_000 };
 
 /** A replica's builds, with their files. */
 export function createBuildService(options: BuildServiceOptions): BuildService {
@@ -67,14 +71,23 @@ export function createBuildService(options: BuildServiceOptions): BuildService {
     publisher: options.publisher,
     log,
   });
+  const uploads = createBuildUploads({
+    folder,
+    maxContextBytes,
+    maxHeldBytes: MOST_HELD_CONTEXTS * maxContextBytes,
+    reserveBytes: config.DISK_RESERVE_MIB * MIB,
+    timeoutMs: config.BUILD_UPLOAD_TIMEOUT_SECONDS * 1000,
+    waitMs: ({ headers }) =>
+      headers.has(ROUTING_HEADER) ? ROOM_WAIT_MS.behindGateway : ROOM_WAIT_MS.direct,
+  });
   return {
     builds,
-    receive: createBuildReceiver({
-      folder,
-      maxContextBytes,
-      maxHeldBytes: MOST_HELD_CONTEXTS * maxContextBytes,
-      timeoutMs: config.BUILD_UPLOAD_TIMEOUT_SECONDS * 1000,
-    }),
+    receive: uploads.receive,
+    async empty() {
+      await uploads.empty().catch((error: unknown) => {
+        log.warn({ err: error }, "what earlier builds have left stays where it is");
+      });
+    },
     async close() {
       builds.close();
       await rm(folder, { recursive: true, force: true });

@@ -36,8 +36,6 @@ const sandboxShape = {
   DISK_HIGH_PERCENT: integer({ min: 1, max: 100, example: 85 }).default(85),
   /** … until no more than this is in use. */
   DISK_LOW_PERCENT: integer({ min: 0, max: 99, example: 75 }).default(75),
-  /** Always kept free; a disk that has less than ten times as much keeps a tenth. */
-  DISK_RESERVE_MIB: integer({ min: 0, max: 16_777_216, example: 1024 }).default(1024),
   /** A path on the engine's disk, as this server sees it. Unset: found out where that is possible. */
   DISK_PATH: text("/var/lib/docker").optional(),
   /** What images and build cache may take together. 0: as much as the disk has. */

@@ -282,6 +282,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     },
     async run(signal) {
       const parts = [membership, runtimes, imageService];
+      await buildService.empty();
       await Promise.all(parts.map((part) => part.run(signal)));
       proxy.close();
       await buildService.close();

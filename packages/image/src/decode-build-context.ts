@@ -36,6 +36,11 @@ export async function* decodeBuildContext(
   if (rest !== "") throw notBase64();
 }
 
+/** How many bytes of an archive are in so many that are sent, of which the first are these. Pure. */
+export function decodedContextBytes(sentBytes: number, first: Uint8Array): number {
+  return first[0] === GZIP[0] ? sentBytes : Math.ceil((sentBytes * 3) / 4);
+}
+
 function notBase64(): ServiceError {
   return new ServiceError("bad_request", "context: is neither gzip nor base64 text");
 }

@@ -15,7 +15,10 @@ export type DiskPolicy = {
 
 const SMALL_DISK_SHARE = 0.1;
 
-export function reserveOf({ totalBytes }: DiskSpace, { reserveBytes }: DiskPolicy): number {
+export function reserveOf(
+  { totalBytes }: DiskSpace,
+  { reserveBytes }: Pick<DiskPolicy, "reserveBytes">,
+): number {
   return Math.min(reserveBytes, totalBytes * SMALL_DISK_SHARE);
 }
 

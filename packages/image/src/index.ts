@@ -5,7 +5,7 @@ export type { BuildEngine, EngineBuild } from "./build-engine.ts";
 export { createBuilds, type Builds, type BuildView } from "./builds.ts";
 export { canonicalNames } from "./canonical-names.ts";
 export { canonicalReference, familiarReference, MARK_REPOSITORY } from "./canonical-reference.ts";
-export { decodeBuildContext } from "./decode-build-context.ts";
+export { decodeBuildContext, decodedContextBytes } from "./decode-build-context.ts";
 export { createDigestMarks, digestOfMark, digestsIn, type MarkDigests } from "./digest-mark.ts";
 export { createImageBringer } from "./image-bringer.ts";
 export type { DiskEngine, DiskSpace, StoredImage } from "./disk-engine.ts";
@@ -16,7 +16,7 @@ export {
   type DiskKeeper,
   type DiskKeeperOptions,
 } from "./disk-keeper.ts";
-export type { DiskPolicy, EvictionScope } from "./disk-policy.ts";
+export { reserveOf, type DiskPolicy, type EvictionScope } from "./disk-policy.ts";
 export type { ImageDisk } from "./image-disk.ts";
 export type { EngineImage, ImageEngine, OnPullProgress } from "./image-engine.ts";
 export { createImageStore, type ImageStore, type PullPolicy } from "./image-store.ts";

@@ -7,4 +7,6 @@ export const buildUploadShape = {
   BUILD_UPLOAD_TIMEOUT_SECONDS: envValue
     .seconds({ min: 1, max: 86_400, example: 300 })
     .default(300),
+  /** Always kept free; a disk that has less than ten times as much keeps a tenth. */
+  DISK_RESERVE_MIB: envValue.integer({ min: 0, max: 16_777_216, example: 1024 }).default(1024),
 };

@@ -3,6 +3,12 @@ export { createApp, errorResponse, type App, type AppOptions } from "./app.ts";
 export { authenticate } from "./authenticate.ts";
 export { readJsonBody, type ReadBodyOptions } from "./body.ts";
 export { createBufferRelief } from "./buffer-relief.ts";
+export {
+  createBuildUploads,
+  type BuildReceiver,
+  type BuildUploads,
+  type ReceivedBuild,
+} from "./build-uploads.ts";
 export { buildUploadShape } from "./build-upload-shape.ts";
 export { ConfigError } from "./config-error.ts";
 export { envValue } from "./env-value.ts";
@@ -16,7 +22,6 @@ export { createMetrics, type Metrics } from "./metrics.ts";
 export { mountPages, type PagesOptions } from "./mount-pages.ts";
 export { mountRoutes, type MountOptions, type StreamingHandlers } from "./mount.ts";
 export { type QuickAnswers, type QuickHeaders, type QuickReader } from "./quick-answers.ts";
-export { createBuildReceiver, type BuildReceiver, type ReceivedBuild } from "./receive-build.ts";
 export { originOf, type Origin, type RequestHead } from "./request-origin.ts";
 export { createShutdown, type Shutdown, type ShutdownOptions } from "./shutdown.ts";
 export { streamAnswer } from "./stream-answer.ts";

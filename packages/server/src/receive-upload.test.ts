@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { receiveUpload, type ReceiveUploadOptions } from "./receive-upload.ts";
+import { createUploadRoom } from "./upload-room.ts";
 
 const MIB = 1024 * 1024;
 let folder: string;
@@ -26,6 +27,8 @@ function receive(
   return receiveUpload(request, {
     part: "context",
     decode: (source) => source,
+    room: createUploadRoom({ maxBytes: 10 * MIB, space: () => undefined }),
+    waitMs: 0,
     folder,
     limitBytes: MIB,
     timeoutMs: 10_000,
@@ -67,9 +70,9 @@ async function* ontoFullDisk(source: AsyncIterable<Uint8Array>): AsyncGenerator<
 const MULTIPART = "multipart/form-data; boundary=X";
 
 describe("receiveUpload()", () => {
-  test("is unavailable where the disk is full", async () => {
+  test("may be sent again where the disk is full after all", async () => {
     const sent = receive(form(new Uint8Array(10)), { decode: ontoFullDisk });
-    await expect(sent).rejects.toMatchObject({ code: "unavailable" });
+    await expect(sent).rejects.toMatchObject({ code: "too_many_requests" });
     expect(await readdir(folder)).toEqual([]);
   });
 

@@ -1,11 +1,12 @@
 import { createWriteStream } from "node:fs";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ReadableStream } from "node:stream/web";
 import { Busboy, type BusboyFileStream, type BusboyInstance } from "@fastify/busboy";
 import { ServiceError } from "@remote-runtime/protocol";
+import type { UploadRoom, UploadShare } from "./upload-room.ts";
 
 export type Bytes = AsyncIterable<Uint8Array>;
 
@@ -14,6 +15,12 @@ export type ReceiveUploadOptions = {
   part: string;
   /** What the part is encoded in is undone by this. */
   decode: (source: Bytes) => Bytes;
+  /** What is left when so many bytes, of which the first are these, are decoded. Default: as many. */
+  decodedBytes?: (sentBytes: number, first: Uint8Array) => number;
+  /** Where it waits until it may be written, … */
+  room: UploadRoom;
+  /** … and for how long, if it has to. */
+  waitMs: number;
   /** A folder of the upload's own is made in this one. */
   folder: string;
   /** More than this, decoded, is refused. */
@@ -25,6 +32,8 @@ export type ReceiveUploadOptions = {
 /** What came in a form: one file, on disk until this is disposed of, and the text parts with all values of each name. */
 export type Upload = AsyncDisposable & {
   readonly path: string;
+  /** Of the file. */
+  readonly bytes: number;
   readonly fields: Readonly<Record<string, string[]>>;
 };
 
@@ -33,11 +42,12 @@ const LIMITS = { files: 1, fields: 200, parts: 250, fieldSize: 4096, headerPairs
 /** Base64 takes four bytes for three; the rest of the form needs less than this. */
 const FORM_BYTES = 2 * 1024 * 1024;
 
-const OF_DISK: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EIO", "EROFS"]);
+const DISK_FULL: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT"]);
+const OF_DISK: ReadonlySet<string> = new Set(["EIO", "EROFS"]);
 
 /**
- * Receives a multipart form with one large file, of which a few chunks at a time are in memory. Throws `bad_request` or
- * `payload_too_large`; nothing is left on disk then.
+ * Receives a multipart form with one large file, of which a few chunks at a time are in memory. Throws `bad_request`,
+ * `payload_too_large`, or `too_many_requests` where there is no room; nothing is left on disk then.
  */
 export async function receiveUpload(
   request: Request,
@@ -48,17 +58,17 @@ export async function receiveUpload(
     throw tooLarge(limitBytes);
   }
   const parser = createParser(request.headers.get("content-type") ?? "");
+  await using held = new AsyncDisposableStack();
+  const share = held.use(options.room.enter(options.waitMs));
   await mkdir(options.folder, { recursive: true, mode: 0o700 });
   const own = await mkdtemp(join(options.folder, "upload-"));
-  const dispose = (): Promise<void> => rm(own, { recursive: true, force: true });
+  held.defer(() => rm(own, { recursive: true, force: true }));
   const path = join(own, "file");
-  try {
-    const fields = await receive(request, parser, { ...options, path });
-    return { path, fields, [Symbol.asyncDispose]: dispose };
-  } catch (error) {
-    await dispose();
-    throw error;
-  }
+  const fields = await receive(request, parser, { ...options, path, share });
+  const { size: bytes } = await stat(path);
+  share.settle(bytes);
+  const kept = held.move();
+  return { path, bytes, fields, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
 function createParser(contentType: string): BusboyInstance {
@@ -72,9 +82,12 @@ function createParser(contentType: string): BusboyInstance {
 async function receive(
   request: Request,
   parser: BusboyInstance,
-  { part, path, decode, limitBytes, timeoutMs }: ReceiveUploadOptions & { path: string },
+  options: ReceiveUploadOptions & Pick<SaveOptions, "path" | "share">,
 ): Promise<Upload["fields"]> {
+  const { part, limitBytes, timeoutMs } = options;
   const fields = new Map<string, string[]>();
+  const sent = request.headers.get("content-length");
+  const sentBytes = sent === null ? undefined : Number(sent);
   const signal = AbortSignal.timeout(timeoutMs);
   const broken = new AbortController();
   let saving: Promise<void> | undefined;
@@ -89,7 +102,7 @@ async function receive(
       return;
     }
     const either = AbortSignal.any([signal, broken.signal]);
-    saving = save(file, { path, decode, limitBytes, signal: either });
+    saving = save(file, { ...options, sentBytes, signal: either });
     saving.catch((error: unknown) => parser.destroy(ServiceError.from(error)));
   });
   for (const limit of ["filesLimit", "fieldsLimit", "partsLimit"] as const) {
@@ -117,23 +130,39 @@ async function receive(
   return Object.fromEntries(fields);
 }
 
+type SaveOptions = Pick<ReceiveUploadOptions, "decode" | "decodedBytes" | "limitBytes"> & {
+  path: string;
+  share: UploadShare;
+  /** Of the whole form. */
+  sentBytes: number | undefined;
+  signal: AbortSignal;
+};
+
 function save(
   file: BusboyFileStream,
-  {
-    path,
-    decode,
-    limitBytes,
-    signal,
-  }: {
-    path: string;
-    decode: ReceiveUploadOptions["decode"];
-    limitBytes: number;
-    signal: AbortSignal;
-  },
+  { path, decode, decodedBytes = (sent) => sent, limitBytes, ...options }: SaveOptions,
 ): Promise<void> {
-  return pipeline(file, decode, upTo(limitBytes), createWriteStream(path, { mode: 0o600 }), {
-    signal,
-  });
+  const { share, sentBytes, signal } = options;
+
+  /** What is not known before grows as it is written. */
+  async function* promised(source: Bytes): AsyncGenerator<Uint8Array> {
+    let isFirst = true;
+    for await (const chunk of source) {
+      if (isFirst && sentBytes !== undefined) {
+        await share.promise(Math.min(decodedBytes(sentBytes, chunk), limitBytes), signal);
+      }
+      isFirst = false;
+      yield chunk;
+    }
+  }
+  async function* allowed(source: Bytes): AsyncGenerator<Uint8Array> {
+    for await (const chunk of source) {
+      await share.write(chunk.byteLength, signal);
+      yield chunk;
+    }
+  }
+  const target = createWriteStream(path, { mode: 0o600 });
+  return pipeline(file, promised, decode, upTo(limitBytes), allowed, target, { signal });
 }
 
 function upTo(limitBytes: number): (source: Bytes) => AsyncGenerator<Uint8Array> {
@@ -162,6 +191,10 @@ function problemOf(
     const message = `the upload did not arrive within ${timeoutMs / 1000} s`;
     return new ServiceError("bad_request", message, { cause });
   }
+  if (hasCode(cause, DISK_FULL)) {
+    const message = "the disk for uploads is full; send it again in a while";
+    return new ServiceError("too_many_requests", message, { cause });
+  }
   if (isOfDisk(cause)) {
     return new ServiceError("unavailable", "the upload could not be written to disk", { cause });
   }
@@ -174,8 +207,11 @@ function isAbort(error: unknown): boolean {
 
 /** A write that fails names no path, unlike an open that does. */
 function isOfDisk(error: unknown): boolean {
-  if (!(error instanceof Error) || !("code" in error)) return false;
-  return "path" in error || OF_DISK.has(String(error.code));
+  return hasCode(error, OF_DISK) || (error instanceof Error && "code" in error && "path" in error);
+}
+
+function hasCode(error: unknown, codes: ReadonlySet<string>): boolean {
+  return error instanceof Error && "code" in error && codes.has(String(error.code));
 }
 
 function mostSent(limitBytes: number): number {

@@ -24,7 +24,8 @@ export async function postLargeBuild(
     text(answer).then((body) => resolve({ status: answer.statusCode ?? 0, body }), reject);
   });
   const archive = Readable.from(tarOf(bytes)).pipe(createGzip({ level: 0 }));
-  await pipeline(formOf(archive, target), outgoing);
+  // Who is refused in the middle has an answer nevertheless; without one `error` says why.
+  pipeline(formOf(archive, target), outgoing).catch(reject);
   return promise;
 }
 

@@ -1,7 +1,8 @@
-import { rm, rmdir, stat } from "node:fs/promises";
+import { rm, rmdir } from "node:fs/promises";
 import {
   canonicalReference,
   decodeBuildContext,
+  decodedContextBytes,
   inspectBuildContext,
   type BuildContext,
 } from "@remote-runtime/image";
@@ -10,14 +11,20 @@ import { createBufferRelief } from "./buffer-relief.ts";
 import { parseInput } from "./input.ts";
 import { receiveUpload, type Upload } from "./receive-upload.ts";
 import { unpackedLimit } from "./unpacked-limit.ts";
+import { createUploadRoom } from "./upload-room.ts";
+import { uploadSpace } from "./upload-space.ts";
 
-export type BuildReceiverOptions = {
-  /** Uploads are kept here until they are disposed of. Whatever another life has left is removed before the first. */
+export type BuildUploadsOptions = {
+  /** Uploads are kept here until they are disposed of. */
   folder: string;
   /** Of one archive, gzipped. What it may be unpacked, `unpackedLimit` says. */
   maxContextBytes: number;
   /** Of all archives that are held at the same time. */
   maxHeldBytes: number;
+  /** Stays free on the folder's disk; of one of less than ten times as much, a tenth. */
+  reserveBytes: number;
+  /** So long this upload waits for room. */
+  waitMs: (request: Request) => number;
   /** For one upload, and then once more for reading it through. */
   timeoutMs: number;
 };
@@ -33,34 +40,32 @@ export type ReceivedBuild = AsyncDisposable & {
 
 /**
  * Takes the body of a `POST /build`. Throws `bad_request` or `payload_too_large` for what cannot or must not be built,
- * `too_many_requests` while too much is held already, and `unavailable` where it cannot be written.
+ * `too_many_requests` when there is no room, and `unavailable` where it cannot be written.
  */
 export type BuildReceiver = (request: Request) => Promise<ReceivedBuild>;
 
+export interface BuildUploads {
+  readonly receive: BuildReceiver;
+  /** Removes what another life has left in the folder, unless that is done; the first upload does it as well. */
+  empty(): Promise<void>;
+}
+
 const MOST_ENTRIES = 200_000;
 
-export function createBuildReceiver(options: BuildReceiverOptions): BuildReceiver {
-  const { folder, maxContextBytes, maxHeldBytes, timeoutMs } = options;
+export function createBuildUploads(options: BuildUploadsOptions): BuildUploads {
+  const { folder, maxContextBytes, maxHeldBytes, reserveBytes, timeoutMs, waitMs } = options;
   const relief = createBufferRelief();
-  let heldBytes = 0;
+  const space = () => uploadSpace(folder, reserveBytes);
+  const room = createUploadRoom({ maxBytes: maxHeldBytes, space });
   let holders = 0;
   let emptied: Promise<void> | undefined;
+  const empty = (): Promise<void> => (emptied ??= rm(folder, { recursive: true, force: true }));
 
-  return async function receiveBuild(request) {
-    const bytes = Math.min(declaredBytes(request) ?? maxContextBytes, maxContextBytes);
-    if (heldBytes + bytes > maxHeldBytes) {
-      const [held, more, most] = [heldBytes, bytes, maxHeldBytes].map(mebibytes);
-      throw new ServiceError(
-        "too_many_requests",
-        `archives of other builds take ${held} MiB of ${most} here, and this one may take ${more}; send it again in a while`,
-      );
-    }
-    heldBytes += bytes;
+  async function receive(request: Request): Promise<ReceivedBuild> {
     holders += 1;
     const release = relief.hold();
     let upload: Upload | undefined;
     const dispose = async (): Promise<void> => {
-      heldBytes -= bytes;
       release();
       await upload?.[Symbol.asyncDispose]();
       holders -= 1;
@@ -69,40 +74,33 @@ export function createBuildReceiver(options: BuildReceiverOptions): BuildReceive
       await emptied;
     };
     try {
-      await (emptied ??= rm(folder, { recursive: true, force: true }));
+      await empty();
       upload = await receiveUpload(request, {
         part: BUILD_CONTEXT_PART,
         decode: decodeBuildContext,
+        decodedBytes: decodedContextBytes,
+        room,
+        waitMs: waitMs(request),
         folder,
         limitBytes: maxContextBytes,
         timeoutMs,
       });
       const { target_image, tags, use_cache } = parseInput(BuildForm, upload.fields);
       const references = namesOf([target_image, ...tags]);
-      const { size } = await stat(upload.path);
+      const { path, bytes } = upload;
       const limits = {
         maxEntries: MOST_ENTRIES,
-        maxUnpackedBytes: unpackedLimit(size, maxContextBytes),
+        maxUnpackedBytes: unpackedLimit(bytes, maxContextBytes),
       };
       const signal = AbortSignal.timeout(timeoutMs);
-      const context = await inspectBuildContext(upload.path, limits, signal);
-      const { path } = upload;
+      const context = await inspectBuildContext(path, limits, signal);
       return { path, references, useCache: use_cache, context, [Symbol.asyncDispose]: dispose };
     } catch (error) {
       await dispose();
       throw error;
     }
-  };
-}
-
-function mebibytes(bytes: number): number {
-  return Math.ceil(bytes / (1024 * 1024));
-}
-
-/** Text in base64 is larger than what it holds. */
-function declaredBytes({ headers }: Request): number | undefined {
-  const declared = headers.get("content-length");
-  return declared === null ? undefined : Number(declared);
+  }
+  return { receive, empty };
 }
 
 function namesOf(references: readonly string[]): string[] {
