@@ -93,7 +93,6 @@ describe.each(APPS)("a %s on a small disk", (app) => {
     );
     const tooLarge = postLargeBuild(where, { target: target("large"), bytes: 1.2 * DISK_MIB * MB });
     const taken = (await Promise.all([...known, ...unknown])).map(({ status }) => status);
-    console.log("TAKEN", taken.join(" "), watches[app].leastFreeMib());
     expect(taken).toContain(202);
     expect(taken.filter((status) => status !== 202 && status !== 429)).toEqual([]);
     const refused = await tooLarge;

@@ -11,6 +11,8 @@ export function uploadSpace(folder: string, reserveBytes: number): UploadSpace |
   for (let path = folder; ; path = dirname(path)) {
     try {
       const { bsize, blocks, bfree, bavail } = statfsSync(path);
+      // As some file systems of a network answer.
+      if (blocks === 0) return undefined;
       const freeBytes = bavail * bsize;
       // As df counts: what is kept for root is neither used nor free.
       const totalBytes = (blocks - bfree) * bsize + freeBytes;

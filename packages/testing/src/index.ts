@@ -4,4 +4,5 @@ export { startRedis, type TestRedis } from "./redis.ts";
 export { ensureStubImage } from "./stub-image.ts";
 export { tarHeader, type TarEntry } from "./tar-header.ts";
 export { startTinyRegistry, type TinyRegistry } from "./tiny-registry.ts";
+export { settleMemory } from "./settle-memory.ts";
 export { watchMemory } from "./watch-memory.ts";

@@ -22,7 +22,8 @@ export async function watchMemory(url: string): Promise<{ end(): Promise<number>
   };
 }
 
-async function residentBytes(url: string): Promise<number> {
+/** Of the server at this URL, as its metrics say. */
+export async function residentBytes(url: string): Promise<number> {
   const metrics = await (await fetch(`${url}/metrics`)).text();
   return Number(/^process_resident_memory_bytes (\S+)$/m.exec(metrics)?.[1]);
 }
