@@ -4,6 +4,7 @@ export type { ImagesSink } from "./images-sink.ts";
 export { createMemoryRegistry } from "./memory-registry.ts";
 export type { Pin, Pins } from "./pin.ts";
 export { Desired, Observed, RuntimeEvent, RuntimeRecord, Verdict } from "./record.ts";
+export { isRefused, RefusalError } from "./refusal.ts";
 export type { RegistryLog } from "./redis-link.ts";
 export { createRedisRegistry } from "./redis-registry.ts";
 export type { Registry, SessionKey } from "./registry.ts";

@@ -1,5 +1,6 @@
 import { ServiceError } from "@remote-runtime/protocol";
 import { closeRedisClient, createRedisClient, REDIS_DEADLINE_MS } from "./redis-client.ts";
+import { RefusalError } from "./refusal.ts";
 import type { ScriptedRedis } from "./redis-scripts.ts";
 import type { RedisTarget } from "./redis-url.ts";
 
@@ -137,7 +138,8 @@ function heardBytes(redis: ScriptedRedis): number {
 
 /** The library puts the command with its arguments on its errors: passwords and the keys of sandboxes. */
 function withoutCommand(error: unknown): Error {
-  return new Error(messageOf(error));
+  const isAnswer = error instanceof Error && error.name === "ReplyError";
+  return isAnswer ? new RefusalError(messageOf(error)) : new Error(messageOf(error));
 }
 
 function messageOf(error: unknown): string {

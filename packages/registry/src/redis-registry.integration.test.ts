@@ -6,6 +6,7 @@ import { eventually, FOREVER_MS, replicaIds } from "./contract-fixture.ts";
 import { exampleRecord, exampleReplica } from "./example.ts";
 import { openRegistries } from "./redis-fixture.ts";
 import { createRedisRegistry } from "./redis-registry.ts";
+import { isRefused } from "./refusal.ts";
 
 const A = "abcdaaaaaaaaaaaa";
 const B = "abcdbbbbbbbbbbbb";
@@ -75,7 +76,10 @@ test("a database that Redis does not have is an error, not database 0", async ()
     code: "unavailable",
     message: expect.stringMatching(/999: .*DB index is out of range/),
   });
-  await expect(registry.sessionHolder(KEY)).rejects.toMatchObject({ code: "unavailable" });
+  const { error } = await failureOf(registry.sessionHolder(KEY));
+  expect(error).toMatchObject({ code: "unavailable" });
+  // There is no connection.
+  expect(isRefused(error)).toBe(false);
 });
 
 test("a wrong password is told, and no password is", async () => {
@@ -101,6 +105,7 @@ test("what Redis refuses is told in its words, without what was to be written", 
   await raw.set(`${prefix}runtimes:replica-1`, "no sorted set");
   const { error } = await failureOf(registry.putRecord(exampleRecord(A)));
   expect(error).toMatchObject({ code: "unavailable", message: expect.stringMatching(/WRONGTYPE/) });
+  expect(isRefused(error)).toBe(true);
   expect(JSON.stringify(describeError(error))).not.toContain(exampleRecord(A).sessionApiKey);
 });
 

@@ -1,4 +1,5 @@
 import { ServiceError } from "@remote-runtime/protocol";
+import { RefusalError } from "@remote-runtime/registry";
 import { expect, test } from "vitest";
 import { createManualClock } from "./manual-clock.ts";
 import { patiently } from "./patiently.ts";
@@ -31,9 +32,11 @@ test("fails with what its last try failed with, and at once with anything but si
   const refused = new ServiceError("conflict", "taken");
   await expect(patiently(failing(refused), { patienceMs: 5_000, clock })).rejects.toBe(refused);
   await expect(patiently(failing(away), { patienceMs: 0, clock })).rejects.toBe(away);
-  expect(tries).toBe(2);
+  const full = new ServiceError("unavailable", "OOM", { cause: new RefusalError("OOM") });
+  await expect(patiently(failing(full), { patienceMs: 5_000, clock })).rejects.toBe(full);
+  expect(tries).toBe(3);
   const silent = expect(patiently(failing(away), { patienceMs: 1_000, clock })).rejects.toBe(away);
   await clock.advance(1_000);
   await silent;
-  expect(tries).toBe(13);
+  expect(tries).toBe(14);
 });

@@ -1,11 +1,12 @@
 import { ServiceError } from "@remote-runtime/protocol";
+import { isRefused } from "@remote-runtime/registry";
 import type { Clock } from "./clock.ts";
 import { isPassing } from "./judge.ts";
 
 const AGAIN_MS = 100;
 
 /**
- * Tries again, ten times a second, what fails because its other side does not answer: for `patienceMs` from the first failure
+ * Tries again, ten times a second, what fails because the registry does not answer: for `patienceMs` from the first failure
  * on, as a process that stood still in the middle of it fails for that alone.
  */
 export async function patiently<T>(
@@ -19,7 +20,8 @@ export async function patiently<T>(
       return await work();
     } catch (error) {
       until ??= clock.now() + patienceMs;
-      if (!isPassing(ServiceError.from(error)) || clock.now() + AGAIN_MS > until) throw error;
+      const isSilence = isPassing(ServiceError.from(error)) && !isRefused(error);
+      if (!isSilence || clock.now() + AGAIN_MS > until) throw error;
     }
     await clock.sleep(AGAIN_MS, signal);
   }
