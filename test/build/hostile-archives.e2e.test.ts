@@ -163,10 +163,16 @@ async function postInChunks(url: string, body: Buffer): Promise<{ status: number
 
 /** Files of uploads, wherever a server keeps them; logs of builds are to stay. */
 async function uploads(): Promise<string[]> {
-  const files = await readdir(temporary, { recursive: true, withFileTypes: true });
-  return files
-    .filter((file) => file.isFile() && !file.name.endsWith(".log"))
-    .map(({ name }) => name);
+  try {
+    const files = await readdir(temporary, { recursive: true, withFileTypes: true });
+    return files
+      .filter((file) => file.isFile() && !file.name.endsWith(".log"))
+      .map(({ name }) => name);
+  } catch (error) {
+    // A folder that was seen is removed before it is read.
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return uploads();
+    throw error;
+  }
 }
 
 test.each(Object.entries(CASES))(
