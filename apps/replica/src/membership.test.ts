@@ -48,6 +48,8 @@ function begin(world: World, change: Partial<ReplicaInfo> = {}) {
   const state = { republished: 0, inventories: 0, peers: 1, resets: 0, otherLives: true };
   const condition: Condition = { load: 0, runtimes: 0, pulling: [], draining: false };
   const seen: ReplicaInfo[][] = [];
+  const said: string[] = [];
+  const say = (_: object, message: string): void => void said.push(message);
   let confirmed = Promise.resolve();
   const registry = new Proxy(world.registry, {
     get: (_target, key: keyof Registry) => {
@@ -88,7 +90,7 @@ function begin(world: World, change: Partial<ReplicaInfo> = {}) {
     republishInventory: () => void (state.inventories += 1),
     isAlive: async () => state.otherLives,
     clock: world.clock,
-    log: { info: () => undefined, warn: () => undefined, error: () => undefined },
+    log: { info: say, warn: say, error: () => undefined },
   });
   const ending = new AbortController();
   onTestFinished(() => ending.abort());
@@ -97,6 +99,7 @@ function begin(world: World, change: Partial<ReplicaInfo> = {}) {
     state,
     condition,
     seen,
+    said,
     ending,
     holdRepublish(): () => void {
       const { promise, resolve } = Promise.withResolvers<void>();
@@ -139,6 +142,23 @@ describe("createMembership()", () => {
     await world.clock.advance(10_000);
     expect(await announced(world)).toMatchObject({ loadVersion: 2 });
     expect(told).toBe(2);
+  });
+
+  test("says once that the registry does not answer, though there is nothing to tell it meanwhile", async () => {
+    const world = createWorld();
+    const replica = begin(world);
+    await replica.joinAndRun();
+    world.isAway = true;
+    for (let beat = 0; beat < 4; beat += 1) {
+      await world.clock.advance(2_000);
+      replica.changed();
+      await world.clock.advance(300);
+    }
+    const away = "the registry does not answer; runtimes go on, gateways use what they know";
+    expect(replica.said).toEqual([away]);
+    world.isAway = false;
+    await world.clock.advance(2_000);
+    expect(replica.said).toEqual([away, "the registry answers again"]);
   });
 
   test("leaves with the signal, and does not take a follower along", async () => {

@@ -92,7 +92,7 @@ export function createMembership(options: MembershipOptions): Membership {
     return replicas.some((one) => one.id === id && one.instance === instance);
   }
 
-  async function beat(): Promise<void> {
+  async function beat(): Promise<boolean> {
     const { id, engineId } = options.identity();
     const drains = await wishes.read();
     const [replicas, ofEngine] = await Promise.all([
@@ -116,6 +116,7 @@ export function createMembership(options: MembershipOptions): Membership {
       draining: one.draining || drains.has(one.id),
     }));
     peers.see(announced, ofEngine);
+    return true;
   }
 
   /** The second time finds what others have taken over during the first. */
@@ -129,10 +130,11 @@ export function createMembership(options: MembershipOptions): Membership {
     if (lapse === lapses) isUnsure = false;
   }
 
-  /** A registry that does not answer is said once, and waited for. */
-  async function attempt(task: () => Promise<void>): Promise<void> {
+  /** A registry that does not answer is said once, and waited for. The task answers whether it had anything to tell it. */
+  async function attempt(task: () => Promise<boolean>): Promise<void> {
     try {
-      await task();
+      const isHeard = await task();
+      if (!isHeard) return;
       if (isAway) log.info({}, "the registry answers again");
       isAway = false;
     } catch (error) {
@@ -143,12 +145,13 @@ export function createMembership(options: MembershipOptions): Membership {
     }
   }
 
-  async function tell(): Promise<void> {
+  async function tell(): Promise<boolean> {
     const { info, isNew } = current();
-    if (!isNew || !isAnnounced) return;
+    if (!isNew || !isAnnounced) return false;
     // Written anew by this, an entry that had lapsed would be missed by nobody.
-    if (hasEntry(await registry.replicas())) await announce(info);
-    else await beat();
+    if (!hasEntry(await registry.replicas())) return beat();
+    await announce(info);
+    return true;
   }
 
   /** The next beat comes at once. */
