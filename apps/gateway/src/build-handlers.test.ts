@@ -138,6 +138,21 @@ describe("POST /build at a gateway", () => {
     expect(await build(fixture)).toEqual({ status: 429, body: { detail: text, error: text } });
   });
 
+  test("has a replica wait for room a moment while there are others, and the last one as long as clients do", async () => {
+    await using fixture = await createGatewayFixture({ replicas: ["one", "two"] });
+    const first = await home(fixture);
+    const full = () => Promise.reject(new ServiceError("too_many_requests", "full"));
+    fixture.replica(first).answerNext("build", full);
+    await build(fixture);
+    const waits = ["one", "two"].map((id) =>
+      Number(fixture.replica(id).requests.at(-1)?.headers.get("x-runtime-room-wait-ms")),
+    );
+    const [last = 0] = waits.toSorted((a, b) => b - a);
+    expect(waits).toContain(2_000);
+    expect(last).toBeGreaterThan(10_000);
+    expect(last).toBeLessThanOrEqual(15_000);
+  });
+
   test("asks no others once full replicas have taken 15 s", async () => {
     await using fixture = await createGatewayFixture({ replicas: REPLICAS });
     fixture.replica(await home(fixture)).answerNext("build", () => {

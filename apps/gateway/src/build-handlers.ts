@@ -34,8 +34,9 @@ type Status = RouteOutput<Routes["buildStatus"]>;
 const FULL: ErrorCode = "too_many_requests";
 /** It is full, is away, or broke off: built twice by accident, an image is the same. */
 const NOT_TAKEN: ReadonlySet<ErrorCode> = new Set([FULL, "unavailable", "bad_gateway"]);
-/** Full replicas let it wait for some seconds each, and clients wait for 30 s. */
+/** So long it waits for room at all replicas together, as clients wait for 30 s, and at each while there are others. */
 const MOST_ASKING_MS = 15_000;
+const ASKING_MS = 2_000;
 /** So long the news of a new image may take from its replica to here. */
 const NEWS_MS = 2_000;
 const POLL_MS = 25;
@@ -61,8 +62,14 @@ export function createBuildHandlers(options: BuildHandlersOptions): BuildHandler
     for (;;) {
       const replica = await place(received, { except, last: full ?? last });
       const url = caller.baseUrl(replica, context.request);
+      const others = [...directory.snapshot().replicas.keys()].filter((id) => !except.has(id));
+      const roomWaitMs = others.length > 1 ? ASKING_MS : Math.max(ASKING_MS, until - clock.now());
       try {
-        const { build_id } = await send(replica, received, { ...context, baseUrl: url });
+        const { build_id } = await send(replica, received, {
+          ...context,
+          baseUrl: url,
+          roomWaitMs,
+        });
         return { build_id, url };
       } catch (error) {
         const { code } = ServiceError.from(error);

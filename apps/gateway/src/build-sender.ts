@@ -11,6 +11,7 @@ import {
   BASE_URL_HEADER,
   bearerOf,
   BUILD_CONTEXT_PART,
+  ROOM_WAIT_HEADER,
   ROUTING_HEADER,
   type CallContext,
   type RouteOutput,
@@ -24,7 +25,7 @@ import type { Routing } from "./base-url.ts";
 export type BuildSender = (
   replica: ReplicaInfo,
   build: ReceivedBuild,
-  context: CallContext & { baseUrl: string },
+  context: CallContext & { baseUrl: string; roomWaitMs: number },
 ) => Promise<RouteOutput<Routes["build"]>>;
 
 export function createBuildSender({
@@ -35,7 +36,7 @@ export function createBuildSender({
   /** For the whole upload and the replica's check of it. */
   timeoutMs: number;
 }): BuildSender {
-  return async function sendBuild(replica, build, { request, baseUrl }) {
+  return async function sendBuild(replica, build, { request, baseUrl, roomWaitMs }) {
     const form = await formOf(build);
     const client = createClient({
       baseUrl: replica.internalUrl,
@@ -48,11 +49,12 @@ export function createBuildSender({
           signal: signal ?? undefined,
         }),
     });
-    return client.call(
-      "build",
-      {},
-      { timeoutMs, headers: { [BASE_URL_HEADER]: baseUrl, [ROUTING_HEADER]: routing } },
-    );
+    const headers = {
+      [BASE_URL_HEADER]: baseUrl,
+      [ROUTING_HEADER]: routing,
+      [ROOM_WAIT_HEADER]: String(roomWaitMs),
+    };
+    return client.call("build", {}, { timeoutMs, headers });
   };
 }
 

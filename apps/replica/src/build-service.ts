@@ -11,7 +11,7 @@ import {
   type ImageStore,
   type Publisher,
 } from "@remote-runtime/image";
-import { newRuntimeId, replicaTagOf, ROUTING_HEADER } from "@remote-runtime/protocol";
+import { newRuntimeId, replicaTagOf, ROOM_WAIT_HEADER } from "@remote-runtime/protocol";
 import { createBuildUploads, type BuildReceiver, type Log } from "@remote-runtime/server";
 import type { SandboxConfig } from "./config.ts";
 import type { Inventory } from "./inventory.ts";
@@ -46,8 +46,8 @@ export interface BuildService {
 const MIB = 1024 * 1024;
 /** Archives that are uploaded, built or wait: together as much as so many of the largest. */
 const MOST_HELD_CONTEXTS = 8;
-/** Clients give up a call that stands still for 30 s; a gateway has other replicas to ask in that time. */
-const ROOM_WAIT_MS = { direct: 20_000, behindGateway: 2_000 };
+/** Clients give up a call that stands still for 30 s. */
+const ROOM_WAIT_MS = 20_000;
 
 /** A replica's builds, with their files. */
 export function createBuildService(options: BuildServiceOptions): BuildService {
@@ -77,8 +77,10 @@ export function createBuildService(options: BuildServiceOptions): BuildService {
     maxHeldBytes: MOST_HELD_CONTEXTS * maxContextBytes,
     reserveBytes: config.DISK_RESERVE_MIB * MIB,
     timeoutMs: config.BUILD_UPLOAD_TIMEOUT_SECONDS * 1000,
-    waitMs: ({ headers }) =>
-      headers.has(ROUTING_HEADER) ? ROOM_WAIT_MS.behindGateway : ROOM_WAIT_MS.direct,
+    waitMs: ({ headers }) => {
+      const toldMs = Number.parseInt(headers.get(ROOM_WAIT_HEADER) ?? "", 10);
+      return Math.min(Number.isNaN(toldMs) ? ROOM_WAIT_MS : Math.max(0, toldMs), ROOM_WAIT_MS);
+    },
   });
   return {
     builds,

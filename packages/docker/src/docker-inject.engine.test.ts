@@ -159,6 +159,28 @@ describe("ensureVolume() where there is no room", () => {
 
   it.each([
     ["a part", true],
+    ["all", false],
+  ])(
+    "takes nothing for its own copy that has come while it waited: %s of it",
+    async (_, isPart) => {
+      const name = volumeNameOf(source, scope);
+      let copies = 0;
+      const late: InRoom = async (copy) => {
+        copies += 1;
+        if (copies > 1) return copy();
+        if (isPart) {
+          const label = ["--label", "openhands.runtime.inject.path=/tool"];
+          await run("docker", ["volume", "create", ...label, name]);
+        } else await createDockerInject({ scope, signal, docker }).ensureVolume(source, atOnce);
+        return copy();
+      };
+      await createDockerInject({ scope, signal, docker }).ensureVolume(source, late);
+      expect([copies, await wordIn(name)]).toEqual([isPart ? 2 : 1, `${tag}\n`]);
+    },
+  );
+
+  it.each([
+    ["a part", true],
     ["nothing", false],
   ])("removes a volume that has %s of its content", async (_, hasSome) => {
     const name = volumeNameOf(source, scope);

@@ -30,6 +30,7 @@ export function createDockerInject(options: DockerInjectOptions): InjectEngine {
   const { docker, scope, signal, now = Date.now } = options;
   const helper = createInjectHelper(docker);
   const kinds = createBoundedMap<string, Promise<PathKind>>(MOST_ANSWERS);
+  const sizes = createBoundedMap<string, Promise<number>>(MOST_ANSWERS);
   /** Those that this process has seen whole, by name: when they were made. */
   const whole = createBoundedMap<string, string>(MOST_ANSWERS);
 
@@ -54,7 +55,13 @@ export function createDockerInject(options: DockerInjectOptions): InjectEngine {
       known.catch(() => kinds.delete(key));
       return known;
     },
-    sizeOf: ({ path, imageId }) => look(imageId, (id) => helper.sizeOf(id, path)),
+    sizeOf({ path, imageId }) {
+      const key = `${imageId} ${path}`;
+      const known = sizes.get(key) ?? look(imageId, (id) => helper.sizeOf(id, path));
+      sizes.set(key, known);
+      known.catch(() => sizes.delete(key));
+      return known;
+    },
     async ensureVolume(source, inRoom) {
       const name = volumeNameOf(source, scope);
       const age = await volumeAge(docker, name);

@@ -133,7 +133,7 @@ it("a registry that wants to be asked less is left alone by the pulls of all its
   await expect.poll(tries, { timeout: 20_000 }).toBe(2);
   expect(lines).toContainEqual(
     expect.stringMatching(
-      /^busy-once: ImagePullBackOff: .*toomanyrequests.*; try 2 of 5 in 5\.5 s$/,
+      /^busy-once: ImagePullBackOff: .*toomanyrequests.*; try 1 of 5 in 5\.5 s$/,
     ),
   );
   expect(lines).toContainEqual(

@@ -105,7 +105,11 @@ async function attempt(
   const fill = age === undefined;
   const mount = () =>
     helper.create({ imageId, name, volume: { name, path, labels, fill }, signal });
-  const id = fill ? await inRoom(() => orRemove(docker, name, mount)) : await mount();
+  // While it was waited for room somebody else may have made it, or left a part of it.
+  const fillUnlessThere = async (): Promise<string | undefined> =>
+    (await volumeAge(docker, name)) === undefined ? orRemove(docker, name, mount) : "there";
+  const id = fill ? await inRoom(fillUnlessThere) : await mount();
+  if (id === "there") return "again";
   if (id === undefined) return "taken";
   try {
     const isMarked = (await helper.kindOf(id, `${path}/${MARK}`)) === "directory";

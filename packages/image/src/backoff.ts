@@ -24,8 +24,8 @@ const WAITS_MS = [1_000, 4_000, 10_000, 20_000];
 const MOST_BUSY_MS = 600_000;
 
 /**
- * Runs the task up to five times while a registry is away. What it was not even asked for, as it wants to be left alone, is no
- * try. What else the task throws is an answer, and thrown at once.
+ * Runs the task up to five times while a registry is away. One that wants to be left alone is left so, for ten minutes in all,
+ * which counts as no try. What else the task throws is an answer, and thrown at once.
  */
 export async function withBackoff<T>(
   task: () => Promise<T>,
@@ -38,10 +38,9 @@ export async function withBackoff<T>(
       return await task();
     } catch (error) {
       if (!(error instanceof RegistryAwayError) || signal.aborted) throw error;
-      const { pauseMs, wasAsked } =
-        error instanceof RegistryBusyError ? error : { pauseMs: 0, wasAsked: true };
-      if (wasAsked) tries += 1;
-      const baseMs = wasAsked ? WAITS_MS[tries - 1] : 0;
+      const pauseMs = error instanceof RegistryBusyError ? error.pauseMs : 0;
+      if (pauseMs === 0) tries += 1;
+      const baseMs = pauseMs === 0 ? WAITS_MS[tries - 1] : 0;
       if (baseMs === undefined || busyMs >= MOST_BUSY_MS) throw error;
       const spread = 0.5 + backoff.random();
       // Not before the pause is over.

@@ -28,13 +28,15 @@ export function createBuildLog({ path, maxBytes }: { path: string; maxBytes: num
   let isCut = false;
   let isShrunk = false;
   let isClipped = false;
+  /** What could not be written is in the tail only, if at all. */
+  let isBroken = false;
   let end = "";
   /** Of what came after the cut. */
   let endAfterCut = "";
   /** One write after the other, in order. */
   let writing: Promise<unknown> = mkdir(dirname(path), { recursive: true, mode: 0o700 }).catch(
     () => {
-      isCut = true;
+      isCut = isBroken = true;
     },
   );
   let waitingText = "";
@@ -47,7 +49,7 @@ export function createBuildLog({ path, maxBytes }: { path: string; maxBytes: num
         if (text !== "") await appendFile(path, text, { mode: 0o600 });
       })
       .catch(() => {
-        isCut = true;
+        isCut = isBroken = true;
       });
   }
 
@@ -76,6 +78,7 @@ export function createBuildLog({ path, maxBytes }: { path: string; maxBytes: num
       // No file: nothing was printed, or it has just gone.
       const text = await readFile(path, "utf8").catch(() => "");
       if (isShrunk && text === "") return { text: `${SHRUNK}${tail()}\n`, isCut };
+      if (isBroken) return { text: `${text}${CUT}${tail()}\n`, isCut };
       const rest = endAfterCut === "" ? "" : `${lastLines(endAfterCut)}\n`;
       return { text: text + rest, isCut: isCut || isClipped };
     },

@@ -17,7 +17,7 @@ export type PathKind = "absent" | "directory" | "other";
 export interface InjectEngine {
   /** Asked once for each image and path, as images never change. */
   pathKind(source: InjectSource): Promise<PathKind>;
-  /** Bytes that a copy of the directory takes on disk. All of it is read for that. */
+  /** Bytes that a copy of the directory takes on disk. All of it is read for that, once. */
   sizeOf(source: InjectSource): Promise<number>;
   /**
    * The name of the volume that holds the source, which is made where it is missing or was left unfinished; another process

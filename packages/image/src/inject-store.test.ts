@@ -125,6 +125,30 @@ describe("requireMapped()", () => {
   });
 });
 
+test("a start takes the volume that is being made beforehand, and makes it itself where that had no room", async () => {
+  const { store, world } = scene();
+  world.copy = Promise.withResolvers<void>();
+  const tending = store.tend();
+  await settle();
+  const ready = store.ready(AGENT.path, silent, never);
+  await settle();
+  world.copy.resolve();
+  await Promise.all([tending, ready]);
+  expect([world.made, world.uses.length]).toEqual([["/agent-server@sha256:1"], 1]);
+
+  const other = scene();
+  other.world.room = Promise.withResolvers<void>();
+  const failing = other.store.tend().catch((error: unknown) => error);
+  await settle();
+  const later = other.store.ready(AGENT.path, silent, never);
+  await settle();
+  const { reject } = other.world.room;
+  other.world.room = null;
+  reject(new ServiceError("disk_full", "no room"));
+  expect(await later).toMatchObject({ volume: "/agent-server@sha256:1" });
+  expect(await failing).toMatchObject({ code: "disk_full" });
+});
+
 describe("tend()", () => {
   test("makes what can be made without a pull, and removes what no mapping leads to but what is in use", async () => {
     const { store, world } = scene();

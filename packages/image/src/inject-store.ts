@@ -68,16 +68,26 @@ export function createInjectStore(options: InjectStoreOptions): InjectStore {
     );
   }
 
-  /** One at a time for each source, whoever asks; but nobody who waits for room has to do with who does not. */
-  function making(mapping: InjectMapping, image: EngineImage, use: { waits: boolean }): Making {
-    const key = `${image.id} ${mapping.path} ${use.waits}`;
+  /** One at a time for each source, whoever asks. Who waits for room goes on alone where one that does not wait has failed. */
+  function making(
+    mapping: InjectMapping,
+    image: EngineImage,
+    { waits }: { waits: boolean },
+  ): Making {
+    const keyOf = (isPatient: boolean): string => `${image.id} ${mapping.path} ${isPatient}`;
+    const key = keyOf(waits);
     const begun = makings.get(key);
     if (begun) return begun;
     const listeners = new Set<OnPullProgress>();
-    const volume = make(mapping, image, {
-      ...(use.waits ? {} : { patienceMs: 0 }),
-      onWait: (reason) => listeners.forEach((listener) => listener(reason)),
-    }).finally(() => makings.delete(key));
+    const begin = (): Promise<string> =>
+      make(mapping, image, {
+        ...(waits ? {} : { patienceMs: 0 }),
+        onWait: (reason) => listeners.forEach((listener) => listener(reason)),
+      });
+    const before = waits ? makings.get(keyOf(false)) : undefined;
+    const volume = (before ? before.volume.catch(begin) : begin()).finally(() =>
+      makings.delete(key),
+    );
     makings.set(key, { volume, listeners });
     return { volume, listeners };
   }

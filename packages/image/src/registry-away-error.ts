@@ -9,29 +9,23 @@ export class RegistryAwayError extends ServiceError {
 
 /** An image registry wants to be asked less, whatever it is asked for. */
 export class RegistryBusyError extends RegistryAwayError {
-  /** So long it is to be left alone, as far as is known. */
+  /** So long it is to be left alone; 0: nobody sees to that. */
   readonly pauseMs: number;
-  /** Whether this was its own answer; else it was left alone because of an earlier one. */
-  readonly wasAsked: boolean;
 
   constructor(
     message: string,
-    { pauseMs = 0, wasAsked = true, ...options }: BusyOptions & { cause?: unknown } = {},
+    { pauseMs = 0, ...options }: { pauseMs?: number; cause?: unknown } = {},
   ) {
     super(message, options);
     this.pauseMs = pauseMs;
-    this.wasAsked = wasAsked;
   }
 }
-
-type BusyOptions = { pauseMs?: number; wasAsked?: boolean };
 
 /** The same error in other words: that a registry is away, or busy, stays known. */
 export function reworded(error: ServiceError, message: string): ServiceError {
   const options = { cause: error };
   if (error instanceof RegistryBusyError) {
-    const { pauseMs, wasAsked } = error;
-    return new RegistryBusyError(message, { ...options, pauseMs, wasAsked });
+    return new RegistryBusyError(message, { ...options, pauseMs: error.pauseMs });
   }
   return error instanceof RegistryAwayError
     ? new RegistryAwayError(message, options)

@@ -17,7 +17,7 @@ function scene() {
       });
     } catch (error) {
       if (!(error instanceof RegistryBusyError)) throw error;
-      return `${error.wasAsked ? "busy" : "left alone"} for ${error.pauseMs} ms: ${error.message}`;
+      return `for ${error.pauseMs} ms: ${error.message}`;
     }
   }
   return { ask, asked, pauses, busy, pass: (ms: number) => void (now += ms) };
@@ -25,10 +25,10 @@ function scene() {
 
 test("a registry that wants to be asked less is left alone for all its images, and no other is", async () => {
   const { ask, asked, pass } = scene();
-  expect(await ask("python:3", "busy")).toBe("busy for 5000 ms: toomanyrequests: slow down");
+  expect(await ask("python:3", "busy")).toBe("for 5000 ms: toomanyrequests: slow down");
   pass(1_000);
   expect(await ask("library/node:24", "ok")).toBe(
-    "left alone for 4000 ms: docker.io is left alone, as it has said: toomanyrequests: slow down",
+    "for 4000 ms: docker.io is left alone, as it has said: toomanyrequests: slow down",
   );
   expect(await ask("r.test/python:3", "ok")).toBe("ok");
   pass(4_000);
@@ -39,12 +39,12 @@ test("a registry that wants to be asked less is left alone for all its images, a
 test("each pause is twice as long as the one before, to two minutes, until it was well for ten", async () => {
   const { ask, pass } = scene();
   for (const ms of [5_000, 10_000, 20_000, 40_000, 80_000, 120_000, 120_000]) {
-    expect(await ask("a", "busy")).toMatch(`busy for ${ms} ms`);
+    expect(await ask("a", "busy")).toMatch(`for ${ms} ms: toomany`);
     pass(ms);
   }
   expect(await ask("a", "ok")).toBe("ok");
   pass(600_001);
-  expect(await ask("a", "busy")).toMatch("busy for 5000 ms");
+  expect(await ask("a", "busy")).toMatch("for 5000 ms: toomany");
 });
 
 test("several that were under way count as one", async () => {
@@ -57,7 +57,7 @@ test("several that were under way count as one", async () => {
   for (const outcome of outcomes) {
     expect(outcome).toMatchObject({ status: "rejected", reason: { pauseMs: 5_000 } });
   }
-  expect(await ask("d", "ok")).toMatch("left alone for 5000 ms");
+  expect(await ask("d", "ok")).toMatch("for 5000 ms: docker.io is left alone");
 });
 
 test("what else goes wrong says nothing of the others", async () => {

@@ -9,12 +9,12 @@ export interface RegistryPauses {
 
 const FIRST_MS = 5_000;
 const LONGEST_MS = 120_000;
-/** A registry that has been well for so long is trusted as at the beginning. */
+/** A registry that has not said so for so long is trusted as at the beginning. */
 const FORGOTTEN_MS = 600_000;
 
 type Pause = { since: number; until: number; ms: number; reason: string };
 
-/** Each pause is twice as long as the one before, if the registry says the same again right after it; two minutes at most. */
+/** Each pause is twice as long as the one before, two minutes at most, until there has been none for ten minutes. */
 export function createRegistryPauses({ now }: { now: () => number }): RegistryPauses {
   /** By host. */
   const pauses = new Map<string, Pause>();
@@ -46,7 +46,7 @@ export function createRegistryPauses({ now }: { now: () => number }): RegistryPa
       if (current && askedAt < current.until) {
         const message = `${host} is left alone, as it has said: ${current.reason}`;
         const pauseMs = current.until - askedAt;
-        throw new RegistryBusyError(message, { pauseMs, wasAsked: false });
+        throw new RegistryBusyError(message, { pauseMs });
       }
       try {
         return await question();

@@ -9,6 +9,7 @@ export {
   BASE_URL_HEADER,
   INSTANCE_HEADER,
   PLACEMENT_HEADER,
+  ROOM_WAIT_HEADER,
   ROUTING_HEADER,
   UNCLAIMED_HEADER,
 } from "./forwarding-header.ts";

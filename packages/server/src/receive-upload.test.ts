@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -74,6 +74,13 @@ describe("receiveUpload()", () => {
     const sent = receive(form(new Uint8Array(10)), { decode: ontoFullDisk });
     await expect(sent).rejects.toMatchObject({ code: "too_many_requests" });
     expect(await readdir(folder)).toEqual([]);
+  });
+
+  test("is unavailable where there can be no folder", async () => {
+    const file = join(folder, "file");
+    await writeFile(file, "");
+    const sent = receive(form(new Uint8Array(10)), { folder: join(file, "below") });
+    await expect(sent).rejects.toMatchObject({ code: "unavailable" });
   });
 
   test("writes the file and collects all values of each name, until it is disposed of", async () => {

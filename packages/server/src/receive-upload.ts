@@ -60,8 +60,7 @@ export async function receiveUpload(
   const parser = createParser(request.headers.get("content-type") ?? "");
   await using held = new AsyncDisposableStack();
   const share = held.use(options.room.enter(options.waitMs));
-  await mkdir(options.folder, { recursive: true, mode: 0o700 });
-  const own = await mkdtemp(join(options.folder, "upload-"));
+  const own = await folderIn(options.folder);
   held.defer(() => rm(own, { recursive: true, force: true }));
   const path = join(own, "file");
   const fields = await receive(request, parser, { ...options, path, share });
@@ -69,6 +68,15 @@ export async function receiveUpload(
   share.settle(bytes);
   const kept = held.move();
   return { path, bytes, fields, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+}
+
+async function folderIn(parent: string): Promise<string> {
+  try {
+    await mkdir(parent, { recursive: true, mode: 0o700 });
+    return await mkdtemp(join(parent, "upload-"));
+  } catch (error) {
+    throw diskProblemOf(error) ?? error;
+  }
 }
 
 function createParser(contentType: string): BusboyInstance {
@@ -191,14 +199,17 @@ function problemOf(
     const message = `the upload did not arrive within ${timeoutMs / 1000} s`;
     return new ServiceError("bad_request", message, { cause });
   }
+  const message = "the form broke off, or is not well-formed";
+  return diskProblemOf(cause) ?? new ServiceError("bad_request", message, { cause });
+}
+
+function diskProblemOf(cause: unknown): ServiceError | undefined {
   if (hasCode(cause, DISK_FULL)) {
     const message = "the disk for uploads is full; send it again in a while";
     return new ServiceError("too_many_requests", message, { cause });
   }
-  if (isOfDisk(cause)) {
-    return new ServiceError("unavailable", "the upload could not be written to disk", { cause });
-  }
-  return new ServiceError("bad_request", "the form broke off, or is not well-formed", { cause });
+  if (!isOfDisk(cause)) return undefined;
+  return new ServiceError("unavailable", "the upload could not be written to disk", { cause });
 }
 
 function isAbort(error: unknown): boolean {

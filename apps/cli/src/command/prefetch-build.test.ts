@@ -58,7 +58,7 @@ describe("prefetch --build", () => {
     expect(done.stderr).toMatch(/^1 of 3 builds: docker.io\/library\/.:latest built\n/);
     expect(done.stderr).toContain(
       "remote-runtime: 1 of 3 builds over, 2 builds going on without this command, the others not begun; " +
-        "the same command goes on with it; the images stay pinned, `unpin` takes that back\n",
+        "the same command goes on with it; what was pinned stays so, `unpin` takes that back\n",
     );
   });
 

@@ -128,13 +128,14 @@ async function prefetch(wanted: Wanted, connection: Connection, terminal: Termin
   // What is wrong with the files is found before anything is changed.
   await using contexts = await contextsOf(wanted, terminal);
   if (!options.pin) return bring(wanted, { contexts }, connection, terminal);
-  const { client } = connection;
-  const pinned = await pinImages("pin", [...lines.keys()], { client, signal: terminal.signal });
+  const { signal } = terminal;
   try {
+    const pinned = await pinImages("pin", [...lines.keys()], { client: connection.client, signal });
     await bring(wanted, { contexts, pinned }, connection, terminal);
   } catch (error) {
-    if (!(error instanceof ExitError) || error.exitCode !== exitCodes.interrupted) throw error;
-    const text = `${error.message}; the images stay pinned, \`unpin\` takes that back`;
+    if (!signal.aborted) throw error;
+    const done = error instanceof ExitError ? `${error.message}; ` : "";
+    const text = `${done}what was pinned stays so, \`unpin\` takes that back`;
     throw new ExitError(exitCodes.interrupted, text, { cause: error });
   }
 }
