@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { createBaseBringer } from "./base-bringer.ts";
 import type { EngineImage } from "./image-engine.ts";
 import type { ImageStore } from "./image-store.ts";
+import { RegistryBusyError } from "./registry-away-error.ts";
 
 const image: EngineImage = {
   id: "sha256:1",
@@ -47,6 +48,17 @@ describe("createBaseBringer()", () => {
     });
     await all("first", "second");
     expect(log()).toBe("WARNING base image first is left to the builder: nobody has it\n");
+  });
+
+  test("bring() fails while a registry wants to be left alone, which the builder would not do", async () => {
+    const { all, log } = bringing(async () => {
+      throw new RegistryBusyError("toomanyrequests");
+    });
+    await expect(all("first")).rejects.toMatchObject({
+      code: "unavailable",
+      message: "first: toomanyrequests",
+    });
+    expect(log()).toBe("");
   });
 
   test("bring() ends when it is given up", async () => {

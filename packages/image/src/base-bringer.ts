@@ -1,9 +1,11 @@
 import type { ImageStore } from "./image-store.ts";
+import { RegistryBusyError, reworded } from "./registry-away-error.ts";
 
 export interface BaseBringer {
   /**
-   * Brings those of the images, by canonical references, that the engine lacks, one after the other. What cannot be brought
-   * is told in the log and left to the engine's own builder. Throws only when `signal` aborts.
+   * Brings those of the images, by canonical references, that the engine lacks, all at once. What cannot be brought is told in
+   * the log and left to the engine's own builder. Throws when `signal` aborts, and RegistryBusyError where a registry still
+   * wants to be left alone: the builder would ask it all the same.
    */
   bring(
     images: readonly string[],
@@ -44,6 +46,7 @@ export function createBaseBringer({
       if (toldAt !== undefined) onLog(`=> fetched base image ${name}\n`);
     } catch (error) {
       if (signal.aborted) throw error;
+      if (error instanceof RegistryBusyError) throw reworded(error, `${name}: ${error.message}`);
       const reason = error instanceof Error ? error.message : String(error);
       onLog(`WARNING base image ${name} is left to the builder: ${reason}\n`);
     }
@@ -51,7 +54,7 @@ export function createBaseBringer({
 
   return {
     async bring(names, onLog, signal) {
-      for (const name of names) await bringOne(name, onLog, signal);
+      await Promise.all(names.map((name) => bringOne(name, onLog, signal)));
     },
   };
 }
