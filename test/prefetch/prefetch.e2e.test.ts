@@ -8,6 +8,7 @@ import { z } from "zod";
 import { removeImages } from "../build/build-client.ts";
 import { type CliProcess, type CliResult, runCli, startCli } from "../cli/cli.ts";
 import { startCluster, type Cluster } from "../cluster/cluster.ts";
+import { docker } from "../support/docker.ts";
 import { startStubServer, type StubServer } from "../support/stub-server.ts";
 import { stubStart } from "../support/stub-start.ts";
 import { until } from "../support/until.ts";
@@ -52,6 +53,19 @@ async function untilPulled(names: readonly string[]): Promise<void> {
     async () => pullsOf(names),
     (pulls) => pulls.every((count) => count > 0),
     { what: `pulls of ${names.join(", ")}` },
+  );
+}
+
+/** Whole, and unpacked, as a pull that is broken off after it was sent is done again. */
+async function untilHeld(names: readonly string[]): Promise<void> {
+  const wanted = new Set(names.map((name) => `${registry.host}/${name}:latest`));
+  await until(
+    async () => {
+      const held = await docker("images", "--format", "{{.Repository}}:{{.Tag}}");
+      return held.split("\n").filter((name) => wanted.has(name)).length;
+    },
+    (held) => held === wanted.size,
+    { what: `the engine holding ${names.join(", ")}` },
   );
 }
 
@@ -129,7 +143,8 @@ describe("remote-runtime prefetch, against a gateway and two replicas", () => {
     const slow = names.at(-1) ?? "";
     registry.hold(slow);
     const running = start(file, "--json");
-    await untilPulled(names.slice(0, -1));
+    const others = names.slice(0, -1);
+    await untilHeld(others);
     for (const replica of cluster.replicas) {
       await replica.kill();
       await replica.restart();
@@ -140,7 +155,6 @@ describe("remote-runtime prefetch, against a gateway and two replicas", () => {
     expect(done.code).toBe(0);
     expect(documentOf(done)).toMatchObject({ images: 16, failed: 0 });
     // Only what was under way when it was killed is sent again.
-    const others = names.slice(0, -1);
     expect(pullsOf(others)).toEqual(each(others, 1));
   });
 });

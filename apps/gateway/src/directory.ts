@@ -3,6 +3,7 @@ import type { Holding } from "@remote-runtime/placement";
 import type { Change, Registry, ReplicaInfo } from "@remote-runtime/registry";
 import type { Clock, Log } from "@remote-runtime/runtime";
 import { isSameButForLoad, laterOf } from "./announcement.ts";
+import { createDrains } from "./drains.ts";
 import { dropOldest } from "./drop-oldest.ts";
 import { followRegistry } from "./follow-registry.ts";
 import { createInventories } from "./inventories.ts";
@@ -82,12 +83,11 @@ export function createDirectory({
   settleMs = SETTLE_MS,
 }: DirectoryOptions): Directory {
   const inventories = createInventories(registry);
+  const drains = createDrains(registry);
   const recentStarts = createRecentStarts(clock);
   let snapshot = EMPTY_SNAPSHOT;
   /** The replicas of the snapshot, in their own words. */
   let announced: readonly ReplicaInfo[] = [];
-  /** Those that the operator has told to take no more. */
-  let drains: ReadonlySet<string> = new Set();
   /** Those that have said goodbye since the last look: they are not coming back with the registry. */
   const leavers = new Set<string>();
   const absences = new Map<string, Absence>();
@@ -104,8 +104,7 @@ export function createDirectory({
 
   async function read(): Promise<void> {
     try {
-      const [replicas, told] = await Promise.all([registry.replicas(), registry.drains()]);
-      drains = told;
+      const [replicas] = await Promise.all([registry.replicas(), drains.read()]);
       if (away) log.info({ replicas: replicas.length }, "the registry answers again");
       away = false;
       take(replicas, await answering(replicas));
@@ -188,8 +187,7 @@ export function createDirectory({
   }
 
   function setDraining(replicaId: string, draining: boolean): void {
-    const others = [...drains].filter((id) => id !== replicaId);
-    drains = new Set(draining ? [...others, replicaId] : others);
+    drains.told(replicaId, draining);
     show(announced);
   }
 

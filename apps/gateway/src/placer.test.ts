@@ -150,4 +150,17 @@ describe("createPlacer()", () => {
     const last = new ServiceError("unavailable", "the last one");
     expect(() => placer.preview(IMAGE, { except: new Set(REPLICAS), last })).toThrow(last);
   });
+
+  test("takes one that does not answer before one that drains, and that one where there is no other", async () => {
+    const registry = await createRegistry();
+    for (const id of ["three", "four"]) await registry.setDraining(id, true);
+    const silent = new Set(["one", "two", "three"]);
+    const { placer } = await createOne(registry, {
+      caller: { isSilent: ({ id }) => silent.has(id), hasSilent: () => true },
+    });
+    expect(["one", "two"]).toContain(placer.preview(IMAGE).id);
+    expect(placer.preview(IMAGE, { except: new Set(["one", "two"]) }).id).toBe("four");
+    silent.delete("two");
+    expect(placer.preview(IMAGE).id).toBe("two");
+  });
 });

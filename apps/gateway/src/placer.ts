@@ -89,19 +89,28 @@ export function createPlacer(options: PlacerOptions): Placer {
     totalLoad: directory.snapshot().fleet.totalLoad(),
   });
 
-  /** Those that do not answer are taken only when nobody else is left. */
+  /**
+   * Those in `except`, and those that do not answer while others do. One that drains is no better than they are: it is to
+   * lose what it has.
+   */
+  function passedOver(except: ReadonlySet<string>): ReadonlySet<string> {
+    if (!caller.hasSilent()) return except;
+    const left = [...directory.snapshot().replicas.values()].filter(({ id }) => !except.has(id));
+    const silent = left.filter(caller.isSilent);
+    const staying = left.filter(({ draining }) => !draining);
+    const wanted = staying.length > 0 ? staying : left;
+    if (wanted.every((replica) => silent.includes(replica))) return except;
+    return new Set([...except, ...silent.map(({ id }) => id)]);
+  }
+
   function considered<T>(
     image: string,
     { except = NOBODY, last }: PlaceOptions,
     consider: (placing: Placing) => T | undefined,
   ): T {
-    const { fleet, replicas } = directory.snapshot();
-    const silent = caller.hasSilent() ? [...replicas.values()].filter(caller.isSilent) : [];
-    const answering =
-      silent.length > 0 ? new Set([...except, ...silent.map(({ id }) => id)]) : except;
+    const { fleet } = directory.snapshot();
     const group = groups.hint(image, moment());
-    const placing = { image, fleet, bounds, group, except: answering };
-    const found = consider(placing) ?? consider({ ...placing, except });
+    const found = consider({ image, fleet, bounds, group, except: passedOver(except) });
     if (found === undefined) throw last ?? noReplica();
     return found;
   }

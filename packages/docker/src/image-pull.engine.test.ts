@@ -94,12 +94,16 @@ it("pull() ends when its signal aborts", async () => {
   });
 });
 
-it("a pull that a registry has broken off is made whole by the next try", async () => {
+it.each([
+  ["broken off", "broken-once"],
+  ["answered with an error of its own", "error-once"],
+  ["given as half a manifest", "half-once"],
+])("a pull that a registry has %s is made whole by the next try", async (_, tag) => {
   const auths = { [registry]: { auth: Buffer.from("me:secret").toString("base64") } };
   const lines: string[] = [];
   const backoff = { sleep: async () => undefined, random: () => 0.5 };
   const store = createImageStore({ engine: await engineWith(auths), backoff });
-  const reference = `${registry}/${name}:broken-once`;
+  const reference = `${registry}/${name}:${tag}`;
   const image = await store.fetch(reference, "Always", (line) => lines.push(line), never);
   expect(image.references).toContain(reference);
   expect(lines).toContainEqual(
@@ -178,7 +182,7 @@ async function engineWith(
 
 /**
  * A registry of one image, for `me` with `secret`, under the tags `latest`, `slow` (whose manifest never comes),
- * `broken-once`, and `busy-once`, which is told to ask less.
+ * and four that are good the second time: `busy-once`, which is told to ask less, `broken-once`, `error-once` and `half-once`.
  */
 function createRegistry(): Server {
   const layer = directoryArchive(["made-for-a-test"], { uid: 0, gid: 0 });
@@ -206,6 +210,7 @@ function createRegistry(): Server {
       ],
     }),
   );
+  const half = { "content-type": `${prefix}.manifest.v1+json` };
   const held = new Map([
     ["/v2/", Buffer.from("{}")],
     [`/v2/${name}/manifests/latest`, manifest],
@@ -213,8 +218,7 @@ function createRegistry(): Server {
     [`/v2/${name}/blobs/${digest(config)}`, config],
     [`/v2/${name}/blobs/${digest(packed)}`, packed],
   ]);
-  let isWhole = true;
-  let isKnownBusy = false;
+  const goneWrong = new Set<string>();
   const made = createServer((request, response) => {
     const expected = `Basic ${Buffer.from("me:secret").toString("base64")}`;
     if (request.headers.authorization !== expected) {
@@ -227,18 +231,17 @@ function createRegistry(): Server {
       made.emit("slow");
       return;
     }
-    if (request.url?.endsWith("/busy-once") && !isKnownBusy) {
-      // After a HEAD that fails the engine asks once more by a GET.
-      isKnownBusy = request.method === "GET";
-      response.writeHead(429, { "content-type": "text/html" }).end("<p>slow down</p>");
+    const once = /\/(\w+)-once$/.exec(request.url ?? "")?.[1] ?? "";
+    if (once !== "" && !goneWrong.has(once)) {
+      // After a HEAD that is answered, but not well, the engine asks once more by a GET.
+      if (request.method === "GET" || once === "broken") goneWrong.add(once);
+      if (once === "broken") request.socket.destroy();
+      if (once === "error") response.writeHead(500, { "content-type": "text/html" }).end("<p>no");
+      if (once === "busy") response.writeHead(429, { "content-type": "text/html" }).end("<p>slow");
+      if (once === "half") response.writeHead(200, half).end(manifest.subarray(0, 100));
       return;
     }
-    if (request.url?.endsWith("/broken-once") && isWhole) {
-      isWhole = false;
-      request.socket.destroy();
-      return;
-    }
-    const body = held.get((request.url ?? "").replace(/(broken|busy)-once$/, "latest"));
+    const body = held.get((request.url ?? "").replace(/\w+-once$/, "latest"));
     if (!body) {
       response
         .writeHead(404, { "content-type": "application/json" })

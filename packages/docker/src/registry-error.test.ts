@@ -45,6 +45,9 @@ describe("registryError()", () => {
     ["r.test/a:1", `image config verification failed for digest ${DIGEST}`],
     ["r.test/a:1", "unexpected end of JSON input"],
     ["r.test/a:1", "invalid character '<' looking for beginning of value"],
+    ["r.test/a:1", "short read: expected 429 bytes but got 0: unexpected EOF"],
+    ["r.test/a:1", "failed size validation: 429 != 10000: failed precondition"],
+    ["r.test/a:1", `unexpected commit digest ${DIGEST}, expected ${DIGEST}: failed precondition`],
     [
       "r.test/a:1",
       "download failed after attempts=6: received unexpected HTTP status: 500 Internal",
@@ -62,12 +65,29 @@ describe("registryError()", () => {
     ["r.test/a:1", "download failed after attempts=1: toomanyrequests: slow"],
     ["r.test/a:1", "error parsing HTTP 429 response body: invalid character 'T': \"Too Many\""],
     ["r.test/a:1", "received unexpected HTTP status: 429 Too Many Requests"],
+    ["r.test/a:1", "unexpected status code [manifests 1]: 429 Slow Down"],
+    ["r.test/a:1", "unexpected status from HEAD request to https://r.test/v2/a: 429 Slow Down"],
+    ["r.test/a:1", "unauthorized: too many requests"],
   ])("takes a registry that wants to be asked less about %s for busy: %s", (reference, reason) => {
     const error = registryError("pull", new Error(reason), { reference });
     expect(error).toBeInstanceOf(RegistryBusyError);
   });
 
   test.each([
+    ["retry-after: 250µs, allowed: 44000/minute", 0.25],
+    ["retry-after: 1m2.5s", 62_500],
+    ["retry-after: soon", undefined],
+    ["slow down", undefined],
+  ])("takes %s for so many milliseconds that are wanted: %s", (words, wantedMs) => {
+    const error = registryError("pull", new Error(`toomanyrequests: ${words}`), {
+      reference: "r.test/a:1",
+    });
+    expect(error).toBeInstanceOf(RegistryBusyError);
+    expect(error).toMatchObject({ wantedMs });
+  });
+
+  test.each([
+    ["r.test/a:429", "unexpected status code [manifests 429]: 404 Not Found"],
     ["r.test/429/a:429", "manifest for r.test/429/a:429 not found: manifest unknown"],
     ["r.test/a:1", "unknown blob"],
     ["r.test/a:1", "unexpected status code [manifests 1]: 404 Not Found"],

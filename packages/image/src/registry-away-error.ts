@@ -7,16 +7,23 @@ export class RegistryAwayError extends ServiceError {
   }
 }
 
+export type BusyOptions = {
+  cause?: unknown;
+  /** So long it has said that it wants to be left alone. Default: it has not said. */
+  wantedMs?: number | undefined;
+  /** Default 0. */
+  pauseMs?: number;
+};
+
 /** An image registry wants to be asked less, whatever it is asked for. */
 export class RegistryBusyError extends RegistryAwayError {
+  readonly wantedMs: number | undefined;
   /** So long it is to be left alone; 0: nobody sees to that. */
   readonly pauseMs: number;
 
-  constructor(
-    message: string,
-    { pauseMs = 0, ...options }: { pauseMs?: number; cause?: unknown } = {},
-  ) {
+  constructor(message: string, { wantedMs, pauseMs = 0, ...options }: BusyOptions = {}) {
     super(message, options);
+    this.wantedMs = wantedMs;
     this.pauseMs = pauseMs;
   }
 }
@@ -25,7 +32,8 @@ export class RegistryBusyError extends RegistryAwayError {
 export function reworded(error: ServiceError, message: string): ServiceError {
   const options = { cause: error };
   if (error instanceof RegistryBusyError) {
-    return new RegistryBusyError(message, { ...options, pauseMs: error.pauseMs });
+    const { wantedMs, pauseMs } = error;
+    return new RegistryBusyError(message, { ...options, wantedMs, pauseMs });
   }
   return error instanceof RegistryAwayError
     ? new RegistryAwayError(message, options)

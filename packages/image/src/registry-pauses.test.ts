@@ -47,6 +47,21 @@ test("each pause is twice as long as the one before, to two minutes, until it wa
   expect(await ask("a", "busy")).toMatch("for 5000 ms: toomany");
 });
 
+test("a registry that says for how long is left alone so long at least, and not for less than a second", async () => {
+  const { pauses, pass } = scene();
+  for (const [wantedMs, pauseMs] of [
+    [0.333, 1_000],
+    [0.333, 2_000],
+    [30_000, 30_000],
+    [30_000, 60_000],
+    [3_600_000, 120_000],
+  ] as const) {
+    const busy = new RegistryBusyError("slow down", { wantedMs });
+    await expect(pauses.ask("a", () => Promise.reject(busy))).rejects.toMatchObject({ pauseMs });
+    pass(pauseMs);
+  }
+});
+
 test("several that were under way count as one", async () => {
   const { pauses, busy, ask, pass } = scene();
   const release = Promise.withResolvers<never>();

@@ -8,24 +8,30 @@ export interface RegistryPauses {
 }
 
 const FIRST_MS = 5_000;
+/** What a registry asks for may be less than a millisecond, which it says to each of hundreds. */
+const SHORTEST_MS = 1_000;
 const LONGEST_MS = 120_000;
 /** A registry that has not said so for so long is trusted as at the beginning. */
 const FORGOTTEN_MS = 600_000;
 
 type Pause = { since: number; until: number; ms: number; reason: string };
 
-/** Each pause is twice as long as the one before, two minutes at most, until there has been none for ten minutes. */
+/**
+ * The first pause is as long as the registry has asked for, or 5 s. Each is twice as long as the one before, or as long as was
+ * asked for if that is more, two minutes at most, until there has been none for ten minutes.
+ */
 export function createRegistryPauses({ now }: { now: () => number }): RegistryPauses {
   /** By host. */
   const pauses = new Map<string, Pause>();
 
-  function pause(host: string, reason: string, askedAt: number): Pause {
+  function pause(host: string, { message, wantedMs }: RegistryBusyError, askedAt: number): Pause {
     const last = pauses.get(host);
     // Asked before the others were told to wait: that says nothing new.
     if (last && askedAt < last.since) return last;
-    const ms = last ? Math.min(2 * last.ms, LONGEST_MS) : FIRST_MS;
+    const least = last ? 2 * last.ms : (wantedMs ?? FIRST_MS);
+    const ms = Math.min(Math.max(SHORTEST_MS, least, wantedMs ?? 0), LONGEST_MS);
     const since = now();
-    const next = { since, until: since + ms, ms, reason };
+    const next = { since, until: since + ms, ms, reason: message };
     pauses.set(host, next);
     return next;
   }
@@ -52,7 +58,7 @@ export function createRegistryPauses({ now }: { now: () => number }): RegistryPa
         return await question();
       } catch (error) {
         if (!(error instanceof RegistryBusyError)) throw error;
-        const { until } = pause(host, error.message, askedAt);
+        const { until } = pause(host, error, askedAt);
         const pauseMs = Math.max(0, until - now());
         throw new RegistryBusyError(error.message, { pauseMs, cause: error });
       }
