@@ -211,4 +211,53 @@ describe("remote-runtime prefetch, against a standalone server", () => {
       await removeImages(prefix);
     }
   });
+
+  test("stopped by Ctrl-C while it builds, the build goes on, and the same command finds it", async () => {
+    const prefix = `localhost/openhands-test-prefetch-${randomBytes(4).toString("hex")}`;
+    const base = `base-${randomBytes(4).toString("hex")}/image`;
+    const from = registry.add(base);
+    registry.hold(base);
+    const contexts = join(folder, "slow-contexts");
+    await mkdir(join(contexts, "one"), { recursive: true });
+    await writeFile(join(contexts, "one", "Dockerfile"), `FROM ${from}\nLABEL made=here\n`);
+    const file = join(folder, "slow-list");
+    await writeFile(file, "one\n");
+    const args = ["prefetch", file, "--pin", "--build", contexts, "--pattern", `${prefix}/{id}:v1`];
+    try {
+      const running = startCli(args, env);
+      await until(
+        () => registry.asked(base),
+        (asked) => asked,
+        { what: "the build's base being asked for" },
+      );
+      running.interrupt();
+      const { code, stderr } = await running.result;
+      expect([code, stderr]).toEqual([
+        130,
+        expect.stringMatching(
+          /0 of 1 builds over, .*(1 build going on without|1 cut off while).*; what was pinned stays so/,
+        ),
+      ]);
+      registry.release(base);
+      const again = await runCli(args, env);
+      expect([again.code, again.stdout]).toEqual([
+        0,
+        expect.stringMatching(/0 images pulled .*(1 built|1 was there)/),
+      ]);
+      expect(pullsOf([base])).toEqual([1]);
+      expect((await runCli(["unpin", file, "--pattern", `${prefix}/{id}:v1`], env)).code).toBe(0);
+    } finally {
+      await removeImages(prefix);
+    }
+  });
+
+  test("folders that lack a context are told before anything is pinned", async () => {
+    const contexts = join(folder, "no-contexts");
+    await mkdir(contexts);
+    const file = join(folder, "no-context-list");
+    await writeFile(file, "localhost/nowhere/one:v1\n");
+    const { code, stderr } = await runCli(["prefetch", file, "--pin", "--build", contexts], env);
+    expect([code, stderr]).toEqual([2, expect.stringContaining("one")]);
+    expect((await runCli(["pins"], env)).stdout).toBe("no image is pinned\n");
+  });
 });

@@ -31,6 +31,9 @@ export type BuildOutcome =
   | { kind: "held" | "built"; image: string }
   | { kind: "failed"; image: string; error: string };
 
+/** Images of builds that are being sent, and of those that the servers have taken. */
+type Ways = { sending: Set<string>; taken: Set<string> };
+
 export type BuildImagesOptions = {
   client: Client;
   url: string;
@@ -52,18 +55,14 @@ export async function buildImages(
   const { replicas } = await options.client.call("replicas", {}, { signal });
   const ready = replicas.filter(({ state }) => state === "ready").length;
   const limit = pLimit(Math.min(MOST_AT_ONCE, AT_ONCE_EACH * Math.max(1, ready)));
-  /** Images of builds that the servers have taken, and of those that are over. */
-  const sent = new Set<string>();
+  const ways: Ways = { sending: new Set(), taken: new Set() };
   const over = new Set<string>();
   const one = async ({ image, context }: BuildWanted): Promise<BuildOutcome> => {
     signal.throwIfAborted();
-    const onSent = (): void => void sent.add(image);
-    const outcome = await buildOne(image, context, { ...options, onSent }).catch(
-      (error: unknown) => {
-        signal.throwIfAborted();
-        return { kind: "failed" as const, image, error: explain(error).message };
-      },
-    );
+    const outcome = await buildOne(image, context, { ...options, ways }).catch((error: unknown) => {
+      signal.throwIfAborted();
+      return { kind: "failed" as const, image, error: explain(error).message };
+    });
     over.add(image);
     options.onOutcome(outcome);
     return outcome;
@@ -72,8 +71,10 @@ export async function buildImages(
     return await Promise.all(wanted.map((each) => limit(() => one(each))));
   } catch (error) {
     if (!signal.aborted) throw error;
-    const goOn = plural(sent.difference(over).size, "build");
-    const text = `${over.size} of ${wanted.length} builds over, ${goOn} going on without this command, the others not begun; the same command goes on with it`;
+    const goOn = plural(ways.taken.difference(over).size, "build");
+    const cut = ways.sending.size;
+    const cutOff = cut === 0 ? "" : `${cut} cut off while being sent, which the servers may have, `;
+    const text = `${over.size} of ${wanted.length} builds over, ${goOn} going on without this command, ${cutOff}the others not begun; the same command goes on with it`;
     throw new ExitError(exitCodes.interrupted, text, { cause: error });
   }
 }
@@ -81,9 +82,9 @@ export async function buildImages(
 async function buildOne(
   image: string,
   context: ContextFile,
-  options: BuildImagesOptions & { onSent: () => void },
+  options: BuildImagesOptions & { ways: Ways },
 ): Promise<BuildOutcome> {
-  const { client, terminal } = options;
+  const { client, terminal, ways } = options;
   const { signal, now, sleep } = terminal;
   const asking = { query: { image } };
   const { exists } = await patiently(
@@ -91,8 +92,18 @@ async function buildOne(
     terminal,
   );
   if (exists) return { kind: "held", image };
-  const build_id = await patiently(() => upload(image, context, options), terminal);
-  options.onSent();
+  const send = async (): Promise<string> => {
+    ways.sending.add(image);
+    const id = await upload(image, context, options).catch((error: unknown) => {
+      // Who was cut off cannot know whether it was taken.
+      if (!signal.aborted) ways.sending.delete(image);
+      throw error;
+    });
+    ways.sending.delete(image);
+    return id;
+  };
+  const build_id = await patiently(send, terminal);
+  ways.taken.add(image);
   const deadline = now() + BUILD_TIMEOUT_MS;
   let answeredAt = now();
   for (;;) {

@@ -62,6 +62,24 @@ describe("prefetch --build", () => {
     );
   });
 
+  test("says at Ctrl-C of what it was just sending that the servers may have it", async () => {
+    const interrupt = new AbortController();
+    await using server = await scene(["a"], {
+      async build() {
+        interrupt.abort();
+        return { build_id: "b", url: "" };
+      },
+    });
+    const args = ["prefetch", "-", "--build", server.contexts];
+    const { signal } = interrupt;
+    const done = await cli(args, { gateway: server.gateway, typed: "a\n", signal });
+    expect(done.code).toBe(130);
+    expect(done.stderr).toContain(
+      "0 of 1 builds over, 0 builds going on without this command, 1 cut off while being sent, " +
+        "which the servers may have, the others not begun",
+    );
+  });
+
   test("finds what is wrong with the files before it pins anything", async () => {
     await using server = await scene(["other"]);
     const { gateway, contexts, pinned } = server;
