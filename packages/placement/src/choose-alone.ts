@@ -1,6 +1,6 @@
 import { createRing } from "@remote-runtime/ring";
 import type { Choice } from "./choose.ts";
-import { openTo, type Placing } from "./scene.ts";
+import { type Placing, Scene } from "./scene.ts";
 
 /**
  * The replica that all gateways come to without a word among them: by the ring, by what is held, and by the session alone.
@@ -10,12 +10,11 @@ export function chooseAlone(
   { image, fleet, except }: Placing,
   sessionId: string,
 ): Choice | undefined {
-  const { members } = openTo({ image, fleet, except });
+  const { members } = new Scene({ image, fleet, except });
   const holders = members.filter(({ id }) => fleet.holding(id, image) === "image");
   const [holder] = createRing(holders).order(sessionId);
   if (holder !== undefined) return { kind: "cached", replicaId: holder };
   const [next] = members;
   if (next === undefined) return undefined;
-  const [home] = fleet.candidates(image).members;
-  return { kind: next === home ? "home" : "spill", replicaId: next.id };
+  return { kind: next === fleet.home(image) ? "home" : "spill", replicaId: next.id };
 }

@@ -25,5 +25,5 @@ export function kindOf({ chosen, scene }: Decision): ChoiceKind {
   const holding = scene.holding(chosen);
   if (holding === "image") return "cached";
   if (holding === "pull") return "pulling";
-  return chosen === scene.members[0] ? "home" : "spill";
+  return chosen === scene.home ? "home" : "spill";
 }

@@ -30,7 +30,7 @@ export function decide(placing: Placing): Decision | undefined {
   const { replicaId } = scene.group;
 
   const known = replicaId === undefined ? undefined : fleet.member(replicaId);
-  const together = known && scene.members.includes(known) ? known : undefined;
+  const together = known && scene.isMember(known) ? known : undefined;
   // The others of its group are counted where they are, so only this one start comes on top.
   if (together && together.load + 1 <= scene.limits(together).hard) {
     return { why: "group", chosen: together, left: undefined, scene };
@@ -43,7 +43,7 @@ type Found = { why: Why; chosen: Member };
 
 /** The best place for a group that comes anew. Most images are at home, and most others on a few that are known. */
 function search(scene: Scene): Found | undefined {
-  const [home] = scene.members;
+  const { home } = scene;
   if (!home) return undefined;
   const isHomeOpen = scene.hasRoom(home);
   if (isHomeOpen && scene.holding(home) === "image") return { why: "image", chosen: home };

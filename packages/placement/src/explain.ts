@@ -74,9 +74,9 @@ function reasonOf({ why, chosen, left, scene }: Decision): string {
     case "home":
       return `${before}${id} is the image's home and has ${room}`;
     case "kept":
-      return `${before}nobody has the image and its home ${scene.members[0]?.id} will be full, so that keeps its room for what it has, and ${id} has least to do: ${loadOf(chosen, scene)}`;
+      return `${before}nobody has the image and its home ${scene.home?.id} will be full, so that keeps its room for what it has, and ${id} has least to do: ${loadOf(chosen, scene)}`;
     case "room":
-      return `${before}${scene.members[0]?.id} is the image's home but has no room, and ${id} has ${room}`;
+      return `${before}${scene.home?.id} is the image's home but has no room, and ${id} has ${room}`;
     case "least":
       return `${before}no replica has room for ${starts}, and ${id} has least to do: ${loadOf(chosen, scene)}`;
   }

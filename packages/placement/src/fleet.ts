@@ -19,14 +19,17 @@ export type Holding = "image" | "pull" | "nothing";
 /** A replica with its own part of its engine's capacity. */
 export type Member = Readonly<FleetReplica>;
 
-export type Candidates = { members: readonly Member[]; load: number; weight: number };
-
 /** All replicas at one time. Loads may be set anew; anything else that changes needs a new fleet. */
 export interface Fleet {
   /** All of them in the image's order of preference, its home first. */
   order(image: string): readonly Member[];
-  /** The same without those that drain, unless all do; with what they have and are worth together. */
-  candidates(image: string): Candidates;
+  /** The same without those that drain, unless all do. */
+  open(image: string): readonly Member[];
+  /** The first of these, which is quicker to find than all. */
+  home(image: string): Member | undefined;
+  isOpen(member: Member): boolean;
+  /** How many are open, and what they have and are worth together. */
+  openSum(): { count: number; load: number; weight: number };
   member(replicaId: string): Member | undefined;
   holding(replicaId: string, image: string): Holding;
   /** Those that may hold the image or pull it: nobody else does. `undefined`: it may be any. */
@@ -86,13 +89,22 @@ export function createFleet({ replicas, ring, holding, holders }: FleetOptions):
     return order;
   }
 
-  function openIn(order: readonly Member[]): readonly Member[] {
+  function openOf(image: string): readonly Member[] {
+    const order = orderOf(image);
     return open.size === unordered.length ? order : order.filter((member) => open.has(member));
+  }
+
+  function homeOf(image: string): Member | undefined {
+    const home = byPlace[ring.home(image)];
+    return home && open.has(home) ? home : openOf(image)[0];
   }
 
   return {
     order: orderOf,
-    candidates: (image) => ({ members: openIn(orderOf(image)), load: openLoad, weight }),
+    open: openOf,
+    home: homeOf,
+    isOpen: (member) => open.has(member),
+    openSum: () => ({ count: open.size, load: openLoad, weight }),
     member: (replicaId) => members.get(replicaId),
     holding(replicaId, image) {
       const onEngine = neighbours.get(replicaId);

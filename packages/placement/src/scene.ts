@@ -42,28 +42,41 @@ const NO_GROUP: GroupHint = {
  * as one is made for each question: closures would be most of what that costs.
  */
 export class Scene {
-  /** Those that may be taken, home first. Without the draining ones the next in the ring's order becomes the home. */
-  readonly members: readonly Member[];
+  /** The first of the members. */
+  readonly home: Member | undefined;
   readonly group: GroupHint;
   readonly #image: string;
   readonly #fleet: Fleet;
   readonly #bounds: Bounds;
+  readonly #count: number;
   readonly #weight: number;
   readonly #total: number;
   readonly #most: number;
+  /** Most choices need no order of all. */
+  #members: readonly Member[] | undefined;
 
-  constructor(placing: Placing) {
-    const { image, fleet, group = NO_GROUP, bounds = DEFAULT_BOUNDS } = placing;
-    const { members, load, weight } = openTo(placing);
-    this.members = members;
+  constructor({ image, fleet, group = NO_GROUP, except, bounds = DEFAULT_BOUNDS }: Placing) {
+    this.#members = except?.size ? openBeside(except, fleet.order(image)) : undefined;
+    const { count, load, weight } = this.#members ? sumOf(this.#members) : fleet.openSum();
+    this.home = this.#members ? this.#members[0] : fleet.home(image);
     this.group = group;
     this.#image = image;
     this.#fleet = fleet;
     this.#bounds = bounds;
+    this.#count = count;
     this.#weight = weight;
     this.#total = load + group.reservedTotal + group.remaining;
     // At the beginning of a step there is little yet: what there usually is says how much a replica will have to take.
     this.#most = Math.max(this.#total, group.usualTotal);
+  }
+
+  /** Those that may be taken, home first. Without the draining ones the next in the ring's order becomes the home. */
+  get members(): readonly Member[] {
+    return (this.#members ??= this.#fleet.open(this.#image));
+  }
+
+  isMember(member: Member): boolean {
+    return this.#members ? this.#members.includes(member) : this.#fleet.isOpen(member);
   }
 
   holding({ id }: Member): Holding {
@@ -74,7 +87,10 @@ export class Scene {
   holders(): readonly Member[] {
     const ids = this.#fleet.holders(this.#image);
     if (!ids) return this.members;
-    return ids.size === 0 ? [] : this.members.filter(({ id }) => ids.has(id));
+    if (ids.size > 1) return this.members.filter(({ id }) => ids.has(id));
+    const [id = ""] = ids;
+    const only = this.#fleet.member(id);
+    return only && this.isMember(only) ? [only] : [];
   }
 
   /** What it has, and the starts of other groups that are expected there. */
@@ -122,22 +138,20 @@ export class Scene {
 
   /** Its share, by weight, of FREE_RUNTIMES for each replica. */
   freeShare({ weight }: Member): number {
-    return (FREE_RUNTIMES * this.members.length * weight) / this.#weight;
+    return (FREE_RUNTIMES * this.#count * weight) / this.#weight;
   }
 }
 
-/** The replicas that may be taken, home first, with their load and weight: none that drains while another of them does not. */
-export function openTo({
-  image,
-  fleet,
-  except,
-}: Pick<Placing, "image" | "fleet" | "except">): ReturnType<Fleet["candidates"]> {
-  if (!except?.size) return fleet.candidates(image);
-  const open = fleet.order(image).filter(({ id }) => !except.has(id));
+/** None that drains while another of them does not. */
+function openBeside(except: ReadonlySet<string>, order: readonly Member[]): readonly Member[] {
+  const open = order.filter(({ id }) => !except.has(id));
   const staying = open.filter(({ draining }) => !draining);
-  const members = staying.length > 0 ? staying : open;
+  return staying.length > 0 ? staying : open;
+}
+
+function sumOf(members: readonly Member[]): ReturnType<Fleet["openSum"]> {
   return {
-    members,
+    count: members.length,
     load: members.reduce((sum, member) => sum + member.load, 0),
     weight: members.reduce((sum, member) => sum + member.weight, 0),
   };

@@ -85,6 +85,10 @@ describe("createRing()", () => {
           const order = ring.order(key);
           expect(order.toSorted()).toEqual(all.map(({ id }) => id).toSorted());
           expect(other.order(key)).toEqual(order);
+          // Asked for by itself, and where all places are known.
+          for (const { ids, home: homeOf } of [createRing(all), ring]) {
+            expect(ids[homeOf(key)]).toBe(order[0]);
+          }
         }
       }),
     );
@@ -141,12 +145,16 @@ describe("createRing()", () => {
   });
 
   test("has no home for any key without members", () => {
-    expect(createRing([]).order("a")).toEqual([]);
+    const ring = createRing([]);
+    expect(ring.home("a")).toBe(-1);
+    expect(ring.order("a")).toEqual([]);
+    expect(ring.home("a")).toBe(-1);
   });
 
   test("answers the same for a key that was asked long ago", () => {
     const ring = createRing(members(3));
     const first = KEYS.map((key) => ring.order(key));
+    expect(KEYS.map((key) => ring.ids[ring.home(key)])).toEqual(first.map(([id]) => id));
     expect(KEYS.map((key) => ring.order(key))).toEqual(first);
   });
 });

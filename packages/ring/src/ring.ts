@@ -10,14 +10,16 @@ export type RingMember = {
 export interface Ring {
   /** Of all members, in the order of the alphabet. */
   readonly ids: readonly string[];
+  /** The place in `ids` of the key's home, which costs less than all places. -1 without members. */
+  home(key: string): number;
   /** The places in `ids` of all members in the key's order of preference, each once: its home first. */
   ranking(key: string): Uint16Array;
   /** The same by id. Empty without members. */
   order(key: string): readonly string[];
 }
 
-/** Rankings that are kept of those asked last, and up to as many older ones: what one training step works with. */
-const KEPT_RANKINGS = 5000;
+/** Keys that are kept of those asked last, and up to as many older ones: what one training step works with. */
+const KEPT_KEYS = 5000;
 /** Where the last 16 of a double's bits are among its quarters. */
 const LAST_QUARTER = endianness() === "LE" ? 0 : 3;
 const MOST_MEMBERS = 2 ** 16;
@@ -31,28 +33,54 @@ export function createRing(members: readonly RingMember[]): Ring {
   if (members.length > MOST_MEMBERS) throw new Error(`a ring has at most ${MOST_MEMBERS} members`);
   const sorted = members.toSorted((a, b) => (a.id < b.id ? -1 : 1));
   const ids = sorted.map(({ id }) => id);
-  const rank = createRanking(sorted);
+  const draws = createDraws(sorted);
   // Two generations: a Map that loses its oldest entry at each new one is slow to find it.
-  let recent = new Map<string, Uint16Array>();
-  let older: ReadonlyMap<string, Uint16Array> = new Map();
+  let recent = new Map<string, Known>();
+  let older: ReadonlyMap<string, Known> = new Map();
 
-  function ranking(key: string): Uint16Array {
+  function keep(key: string, known: Known): Known {
+    if (recent.size === KEPT_KEYS) [older, recent] = [recent, new Map()];
+    recent.set(key, known);
+    return known;
+  }
+
+  function find(key: string): Known | undefined {
     const known = recent.get(key);
     if (known) return known;
-    const ranked = older.get(key) ?? rank(key);
-    if (recent.size === KEPT_RANKINGS) [older, recent] = [recent, new Map()];
-    recent.set(key, ranked);
+    const former = older.get(key);
+    return former && keep(key, former);
+  }
+
+  function home(key: string): number {
+    const known = find(key) ?? keep(key, { home: draws.first(key), ranking: undefined });
+    return known.home;
+  }
+
+  function ranking(key: string): Uint16Array {
+    const known = find(key);
+    if (known?.ranking) return known.ranking;
+    const ranked = draws.rank(key);
+    if (known) known.ranking = ranked;
+    else keep(key, { home: ranked[0] ?? -1, ranking: ranked });
     return ranked;
   }
 
-  return { ids, ranking, order: (key) => Array.from(ranking(key), (place) => ids[place] ?? "") };
+  return {
+    ids,
+    home,
+    ranking,
+    order: (key) => Array.from(ranking(key), (place) => ids[place] ?? ""),
+  };
 }
+
+/** Of a key that was asked for: all its places only where they were. */
+type Known = { readonly home: number; ranking: Uint16Array | undefined };
 
 /**
  * Each member draws the time of its first call from an exponential distribution whose rate is its weight; who calls first is
  * the home. The draw is a hash of key and member, so nobody's depends on who else is there.
  */
-function createRanking(members: readonly RingMember[]): (key: string) => Uint16Array {
+function createDraws(members: readonly RingMember[]) {
   const weights = Float64Array.from(members, ({ weight }) => weight);
   const seeds = members.map(({ id }) => seedOf(id));
   const firsts = Uint32Array.from(seeds, ([first]) => first);
@@ -63,19 +91,36 @@ function createRanking(members: readonly RingMember[]): (key: string) => Uint16A
   const quarters = new Uint16Array(times.buffer);
   const bits = new BigUint64Array(times.buffer);
 
-  return function rank(key) {
+  function draw(key: string): void {
     const [first, second] = seedOf(key);
     for (let at = 0; at < times.length; at += 1) {
       const drawn = mix(mix(first ^ (firsts[at] ?? 0)) + (second ^ (seconds[at] ?? 0)));
       times[at] = -Math.log((drawn + 0.5) / 2 ** 32) / (weights[at] ?? 0);
       quarters[4 * at + LAST_QUARTER] = at;
     }
-    bits.sort();
-    const places = new Uint16Array(times.length);
-    for (let nth = 0; nth < places.length; nth += 1) {
-      places[nth] = quarters[4 * nth + LAST_QUARTER] ?? 0;
-    }
-    return places;
+  }
+
+  return {
+    /** The place of the one that calls first; -1 without members. */
+    first(key: string): number {
+      draw(key);
+      let [place, least] = [-1, Number.POSITIVE_INFINITY];
+      for (let at = 0; at < times.length; at += 1) {
+        const time = times[at] ?? 0;
+        if (time < least) [place, least] = [at, time];
+      }
+      return place;
+    },
+    /** The places of all in the order of their calls. */
+    rank(key: string): Uint16Array {
+      draw(key);
+      bits.sort();
+      const places = new Uint16Array(times.length);
+      for (let nth = 0; nth < places.length; nth += 1) {
+        places[nth] = quarters[4 * nth + LAST_QUARTER] ?? 0;
+      }
+      return places;
+    },
   };
 }
 
