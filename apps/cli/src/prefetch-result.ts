@@ -74,7 +74,7 @@ export function printPrefetchResult(
   const words = [
     `${plural(pulled, "image")} pulled (${formatBytes(pulledBytes)})`,
     ...(built > 0 ? [`${built} built`] : []),
-    ...(there > 0 ? [`${there} were there`] : []),
+    ...(there > 0 ? [`${there} ${there === 1 ? "was" : "were"} there`] : []),
     ...(lost > 0 ? [`${lost} failed`] : []),
     ...(cancelled > 0 ? [`${cancelled} taken back`] : []),
     ...(pinned === undefined ? [] : [`${pinned} newly pinned`]),

@@ -37,7 +37,7 @@ describe("prefetch", () => {
     const done = await cli(["prefetch", "-", "--copies", "2"], { gateway, typed: LIST });
     expect(done).toEqual({
       code: 0,
-      stdout: "2 images pulled (3.0 GB), 1 were there, in 0s\n",
+      stdout: "2 images pulled (3.0 GB), 1 was there, in 0s\n",
       stderr: "",
     });
     expect(given).toMatchObject([{ images: IMAGES, anew: true, copies: 2 }]);
@@ -145,7 +145,7 @@ describe("prefetch", () => {
     const { code, stdout } = await cli(["prefetch", "-"], { gateway, typed: "a\nb\n" });
     expect([code, stdout]).toEqual([
       0,
-      expect.stringMatching(/^1 image pulled .*, 1 were there, in/),
+      expect.stringMatching(/^1 image pulled .*, 1 was there, in/),
     ]);
   });
 
