@@ -79,7 +79,8 @@ async function contextsIn(
   };
 }
 
-function fileNameOf(image: string): string {
+/** What a context of the image, given by its canonical reference, is named after the image's own name. */
+export function fileNameOf(image: string): string {
   const last = image.slice(image.lastIndexOf("/") + 1);
   const [name = "", tag = ""] = last.split(":");
   return tag === "" || tag === "latest" ? name : `${name}_${tag}`;

@@ -20,6 +20,6 @@ test("wantedBuilds() says so when there is one context for many images, or none 
     /"contexts" is the context of one image, and the list names 2; put the files/,
   );
   expect(() => wantedBuilds(lines("a"), { find: none, whole: undefined }, "x")).toThrow(
-    /nothing in "x" is named after an image/,
+    /nothing in "x" is named after an image .* its name and its tag \(a_1\)$/,
   );
 });

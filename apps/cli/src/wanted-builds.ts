@@ -1,5 +1,5 @@
 import type { BuildWanted } from "./build-images.ts";
-import type { Contexts } from "./context-files.ts";
+import { fileNameOf, type Contexts } from "./context-files.ts";
 import { ExitError, exitCodes } from "./exit-error.ts";
 
 /**
@@ -23,7 +23,7 @@ export function wantedBuilds(
   const problem = whole
     ? `${place} is the context of one image, and the list names ${lines.size}`
     : `nothing in ${place} is named after an image of the list`;
-  const advice =
-    "put the files of each image into a folder or .tar.gz named after its line, or the last part of its name";
+  const example = image === undefined ? "" : ` (${fileNameOf(image)})`;
+  const advice = `put the files of each image into a folder or .tar.gz named after its line, or the last part of its name and its tag${example}`;
   throw new ExitError(exitCodes.usage, `--build: ${problem}; ${advice}`);
 }

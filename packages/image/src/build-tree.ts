@@ -111,7 +111,7 @@ function named({ path }: BuildEntry): string {
 }
 
 function refuse(entry: BuildEntry, problem: string): never {
-  throw new ServiceError("bad_request", `context: ${named(entry)} ${problem}`);
+  throw new ServiceError("bad_request", `context: ${named(entry)}: ${problem}`);
 }
 
 function tooLarge(problem: string): never {
