@@ -58,7 +58,7 @@ describe("createBuildTree()", () => {
 
   test("names a path as text, though it works with its bytes", () => {
     const path = Buffer.from("/ä").toString("latin1");
-    expect(() => added([entry(path)])).toThrow('"/ä" its path is absolute');
+    expect(() => added([entry(path)])).toThrow('"/ä": its path is absolute');
     expect(added([entry("\xff\nx"), entry("\xfe\nx")])).toEqual(["\xff\nx", "\xfe\nx"]);
   });
 

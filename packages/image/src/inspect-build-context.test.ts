@@ -55,7 +55,7 @@ describe("inspectBuildContext()", () => {
   });
 
   const hostile: [string, ArchiveEntry[], RegExp][] = [
-    ["an absolute path", [{ path: "/etc/passwd" }], /"\/etc\/passwd" its path is absolute/],
+    ["an absolute path", [{ path: "/etc/passwd" }], /"\/etc\/passwd": its path is absolute/],
     ["a path with ..", [{ path: "a/../../b" }], /its path has \.\. in it/],
     [
       "an absolute link",
