@@ -173,6 +173,17 @@ describe("within()", () => {
     await other.done;
   });
 
+  test("removes nothing for a caller that has no patience", async () => {
+    const { disk, pull } = bench();
+    disk.add("a:1", 700);
+    const one = pull("one", 0, { sizeBytes: 500, patienceMs: 0 });
+    await expect(one.done).rejects.toMatchObject({ code: "disk_full" });
+    expect(disk.removed).toEqual([]);
+    const two = pull("two", 0, { sizeBytes: 500, patienceMs: 1 });
+    two.end();
+    expect([await two.done, disk.removed]).toEqual(["two", ["a:1"]]);
+  });
+
   test("is disk_full soon where nothing can ever make enough room", async () => {
     const { disk, pinned, pull } = bench();
     disk.add("a:1", 500);

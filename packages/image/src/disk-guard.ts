@@ -108,7 +108,7 @@ export function createDiskGuard(options: DiskGuardOptions): DiskGuard {
       if (signal.aborted) throw new ServiceError("unavailable", `${what}: given up`);
       const isExtra = task.isExtra();
       let space = await engine.space();
-      if (space && missing(task, space) > 0 && (await mayFit(task, space))) {
+      if (patienceMs > 0 && space && missing(task, space) > 0 && (await mayFit(task, space))) {
         onWait("making room on the engine's disk");
         space = await evictor.free((found) => missing(task, found), { sparing: isExtra });
       }

@@ -7,7 +7,7 @@ export type DiskUse = {
   /** Told why it waits. */
   onWait: (reason: string) => void;
   signal: AbortSignal;
-  /** How long it may wait for room, in milliseconds. Default: ten minutes. */
+  /** How long it may wait for room, in milliseconds; with 0 nothing is removed for it either. Default: ten minutes. */
   patienceMs?: number | undefined;
   /**
    * Whether it belongs to a prefetch: then it stays below the high mark, removes nothing that prefetches under way have
