@@ -156,7 +156,7 @@ test("buildImage() sees the entries that the inspection sees, whatever their siz
   };
   const limits = { maxEntries: 100, maxUnpackedBytes: 1024 * 1024 };
   const inspect = (path: string) => inspectBuildContext(path, limits, AbortSignal.timeout(10_000));
-  await expect(inspect(await archive("../hidden"))).rejects.toThrow(/"..\/hidden" its path has/);
+  await expect(inspect(await archive("../hidden"))).rejects.toThrow(/"..\/hidden": its path has/);
   const contextPath = await archive("hidden");
   await inspect(contextPath);
   const { log } = await build("", { contextPath });
