@@ -18,7 +18,9 @@ const Document = z.object({
   held: z.number(),
   pulled: z.number(),
   failed: z.number(),
-  failures: z.array(z.object({ image: z.string(), replica_id: z.string(), error: z.string() })),
+  failures: z.array(
+    z.object({ image: z.string(), replica_id: z.string().nullable(), error: z.string() }),
+  ),
   replicas: z.array(z.object({ replica_id: z.string(), pulled: z.number() })),
 });
 
@@ -207,6 +209,12 @@ describe("remote-runtime prefetch, against a standalone server", () => {
         1,
         expect.stringMatching(/^0 images pulled \(0 B\), 2 were there, 1 failed, in /),
       ]);
+      expect(documentOf(await runCli([...args, "--json"], env))).toMatchObject({
+        images: 3,
+        held: 2,
+        failed: 1,
+        failures: [{ image: `${prefix}/org_1776_two-2:v1`, replica_id: null }],
+      });
     } finally {
       await removeImages(prefix);
     }

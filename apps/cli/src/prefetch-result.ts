@@ -30,14 +30,22 @@ function failuresOf({ shares, builds }: PrefetchResult): Failure[] {
   return [...built, ...pulled];
 }
 
+/** They are in no replica's share: what is not built is not brought anywhere. */
+function failedBuilds(builds: readonly BuildOutcome[]): number {
+  return builds.filter(({ kind }) => kind === "failed").length;
+}
+
 /** For scripts. */
 export function prefetchDocument(result: PrefetchResult): object {
   const { id, copies, seconds, shares, builds, pinned } = result;
   const { pulledBytes, arrivedBytes: _arrived, ...counts } = tallyOf(shares);
+  const notBuilt = failedBuilds(builds);
   return {
     prefetch_id: id,
     copies,
     ...counts,
+    images: counts.images + notBuilt,
+    failed: counts.failed + notBuilt,
     pulled_bytes: pulledBytes,
     seconds,
     built: builds.filter(({ kind }) => kind === "built").length,
@@ -70,7 +78,7 @@ export function printPrefetchResult(
   const built = builds.filter(({ kind }) => kind === "built").length;
   // What was built is held where it was built, mostly where it belongs.
   const there = Math.max(0, held - built);
-  const lost = failed + builds.filter(({ kind }) => kind === "failed").length;
+  const lost = failed + failedBuilds(builds);
   const words = [
     `${plural(pulled, "image")} pulled (${formatBytes(pulledBytes)})`,
     ...(built > 0 ? [`${built} built`] : []),
@@ -85,7 +93,7 @@ export function printPrefetchResult(
 /** Throws where not everything is where it belongs. */
 export function assertPrefetched({ shares, builds }: PrefetchResult): void {
   const { failed, cancelled } = tallyOf(shares);
-  const notBuilt = builds.filter(({ kind }) => kind === "failed").length;
+  const notBuilt = failedBuilds(builds);
   if (failed + notBuilt > 0) {
     const text = `${plural(failed + notBuilt, "image")} failed; the same command tries them again`;
     throw new ExitError(exitCodes.failed, text);

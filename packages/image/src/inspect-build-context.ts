@@ -136,7 +136,7 @@ function createScan({ maxEntries, maxUnpackedBytes }: BuildContextLimits) {
           const mib = Math.floor(maxUnpackedBytes / (1024 * 1024));
           throw new ServiceError(
             "payload_too_large",
-            `context: is larger than ${mib} MiB unpacked`,
+            `context: is larger than ${mib} MiB unpacked, which is the limit for an archive of its packed size`,
           );
         }
         reader.write(chunk);
