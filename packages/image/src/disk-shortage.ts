@@ -22,10 +22,10 @@ export function diskShortage(shortage: DiskShortage): string {
     `${gigabytes(freeBytes)} of ${gigabytes(totalBytes)} GB are free`,
     `${gigabytes(keptFreeBytes)} GB have to stay free`,
     `images that go when nobody uses them any more, and build cache, hold ${gigabytes(reclaimableBytes)} GB`,
-    `other images ${gigabytes(otherBytes)} GB`,
+    `other images ${gigabytes(otherBytes)} GB, what they share counted for each`,
     `everything together ${gigabytes(totalBytes - freeBytes)} GB`,
   ];
-  return `the engine's disk is full: ${parts.join(", ")}`;
+  return `the engine's disk is full: ${parts.join(", ")}; EVICT_IMAGES says which images may go, DISK_GB how much all may take`;
 }
 
 /** 10⁹ bytes, as makers of disks count. */
