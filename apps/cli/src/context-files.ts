@@ -79,7 +79,7 @@ async function contextsIn(
   };
 }
 
-/** What a context of the image, given by its canonical reference, is named after the image's own name. */
+/** The name of a context that goes by its image, given as a canonical reference: `tool`, or `tool_v2` for the tag `v2`. */
 export function fileNameOf(image: string): string {
   const last = image.slice(image.lastIndexOf("/") + 1);
   const [name = "", tag = ""] = last.split(":");

@@ -30,16 +30,16 @@ function failuresOf({ shares, builds }: PrefetchResult): Failure[] {
   return [...built, ...pulled];
 }
 
-/** They are in no replica's share: what is not built is not brought anywhere. */
-function failedBuilds(builds: readonly BuildOutcome[]): number {
-  return builds.filter(({ kind }) => kind === "failed").length;
+function countOf(builds: readonly BuildOutcome[], wanted: BuildOutcome["kind"]): number {
+  return builds.filter(({ kind }) => kind === wanted).length;
 }
 
 /** For scripts. */
 export function prefetchDocument(result: PrefetchResult): object {
   const { id, copies, seconds, shares, builds, pinned } = result;
   const { pulledBytes, arrivedBytes: _arrived, ...counts } = tallyOf(shares);
-  const notBuilt = failedBuilds(builds);
+  // In no replica's share: what is not built is not brought anywhere.
+  const notBuilt = countOf(builds, "failed");
   return {
     prefetch_id: id,
     copies,
@@ -48,7 +48,7 @@ export function prefetchDocument(result: PrefetchResult): object {
     failed: counts.failed + notBuilt,
     pulled_bytes: pulledBytes,
     seconds,
-    built: builds.filter(({ kind }) => kind === "built").length,
+    built: countOf(builds, "built"),
     pinned: pinned ?? 0,
     failures: failuresOf(result),
     replicas: shares.map((share) => ({
@@ -75,10 +75,10 @@ export function printPrefetchResult(
     printLine(stderr, `failed: ${printable(image)} (${place}): ${printable(error)}`);
   }
   const { held, pulled, failed, cancelled, pulledBytes } = tallyOf(shares);
-  const built = builds.filter(({ kind }) => kind === "built").length;
+  const built = countOf(builds, "built");
   // What was built is held where it was built, mostly where it belongs.
   const there = Math.max(0, held - built);
-  const lost = failed + failedBuilds(builds);
+  const lost = failed + countOf(builds, "failed");
   const words = [
     `${plural(pulled, "image")} pulled (${formatBytes(pulledBytes)})`,
     ...(built > 0 ? [`${built} built`] : []),
@@ -93,7 +93,7 @@ export function printPrefetchResult(
 /** Throws where not everything is where it belongs. */
 export function assertPrefetched({ shares, builds }: PrefetchResult): void {
   const { failed, cancelled } = tallyOf(shares);
-  const notBuilt = failedBuilds(builds);
+  const notBuilt = countOf(builds, "failed");
   if (failed + notBuilt > 0) {
     const text = `${plural(failed + notBuilt, "image")} failed; the same command tries them again`;
     throw new ExitError(exitCodes.failed, text);
