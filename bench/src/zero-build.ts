@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { randomBytes, randomUUID } from "node:crypto";
 import { promisify } from "node:util";
-import { ensureStubImage } from "@remote-runtime/testing";
+import { createDockerfileFolder, ensureStubImage } from "@remote-runtime/testing";
 import { z } from "zod";
 import { type Api, createApi } from "./api.ts";
 import { engineSocket } from "./engine-socket.ts";
@@ -152,9 +152,8 @@ async function makeImages(): Promise<Images> {
 }
 
 async function build(tag: string, dockerfile: string): Promise<void> {
-  const building = run("docker", ["build", "--quiet", "--tag", tag, "-"]);
-  building.child.stdin?.end(dockerfile);
-  await building;
+  await using folder = await createDockerfileFolder(dockerfile);
+  await run("docker", ["build", "--quiet", "--tag", tag, folder.path]);
 }
 
 await main();

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { createDockerfileFolder } from "@remote-runtime/testing";
 import { runCommand } from "../real-image/run-command.ts";
 
 const BUILD_DEADLINE_MS = 10 * 60_000;
@@ -22,15 +23,16 @@ export async function buildInjectImage(
   { target, args = {} }: BuildOptions = {},
 ): Promise<InjectImage> {
   const tag = `openhands-test/inject-${randomUUID().slice(0, 8)}:1`;
+  await using folder = await createDockerfileFolder(dockerfile);
   const words = [
     "build",
     `--tag=${tag}`,
     ...(target === undefined ? [] : [`--target=${target}`]),
     ...Object.entries(args).map(([name, value]) => `--build-arg=${name}=${value}`),
-    "-",
+    folder.path,
   ];
   const signal = AbortSignal.timeout(BUILD_DEADLINE_MS);
-  const build = await runCommand("docker", words, { input: dockerfile, signal });
+  const build = await runCommand("docker", words, { signal });
   if (build.exitCode !== 0) throw new Error(`${tag}: the build failed\n${build.tail}`);
   const id = await printed("image", "inspect", "--format", "{{.Id}}", tag);
   return {

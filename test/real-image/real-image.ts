@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { access, readFile } from "node:fs/promises";
+import { createDockerfileFolder } from "@remote-runtime/testing";
 import { runCommand } from "./run-command.ts";
 
 /** Targets of the Dockerfiles beside this file, and the tag that each is kept under. */
@@ -54,10 +55,10 @@ export async function ensureRealImage(
   let doing = "starting";
   const ticker = setInterval(() => log(`${tag}: ${elapsed()}, ${doing}`), PROGRESS_EVERY_MS);
   try {
+    await using folder = await createDockerfileFolder(source);
     const labels = ["--label", `${SOURCE_LABEL}=${hash}`];
     const args = ["build", "--progress=plain", "--target", name, "--tag", tag, ...labels];
-    const build = await runCommand("docker", [...args, ...(await caSecret()), "-"], {
-      input: source,
+    const build = await runCommand("docker", [...args, ...(await caSecret()), folder.path], {
       signal: AbortSignal.timeout(timeoutMs),
       onLine: (line) => {
         // BuildKit heads each step with "#7 [v1 2/4] RUN …"; other lines are the step's own output.

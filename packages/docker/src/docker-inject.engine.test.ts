@@ -1,5 +1,8 @@
 import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
+import { mkdtempDisposable, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import type { InjectSource, InRoom } from "@remote-runtime/image";
 import { ServiceError } from "@remote-runtime/protocol";
@@ -284,9 +287,9 @@ async function appendTo(volume: string): Promise<void> {
 }
 
 async function build(dockerfile: string): Promise<void> {
-  const building = promisify(execFile)("docker", ["build", "--quiet", "--tag", tag, "-"]);
-  building.child.stdin?.end(dockerfile);
-  await building;
+  await using folder = await mkdtempDisposable(join(tmpdir(), "remote-runtime-dockerfile-"));
+  await writeFile(join(folder.path, "Dockerfile"), dockerfile);
+  await promisify(execFile)("docker", ["build", "--quiet", "--tag", tag, folder.path]);
 }
 
 /** What the command printed; its failure is told by what it printed on the other stream. */

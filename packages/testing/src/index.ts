@@ -1,3 +1,4 @@
+export { createDockerfileFolder, type DockerfileFolder } from "./dockerfile-folder.ts";
 export { postLargeBuild } from "./large-upload.ts";
 export { pruneBuildCache } from "./prune-build-cache.ts";
 export { startRedis, type TestRedis } from "./redis.ts";
